@@ -1,0 +1,5 @@
+"""`python -m overcrank` is `overcrank`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Who may call the provider, when, and for how much money."""

@@ -1,0 +1,178 @@
+"""The gate: the one place that lets a job through to the provider. It asks; one script decides."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ..clock import SECOND, Clock
+from ..errors import OverBudget
+from ..job import Job
+from ..keys import Period
+from ..money import dollars
+from ..scripts import Scripts, keep_for
+from ..settings import Settings
+from .calibration import Calibration
+
+PATIENCE = 3.0
+"""Seconds after which a holder asks again at the latest; the gate stops counting on one that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The job has a permit, a slot and its quote reserved, since *at* (µs); its record is at *version* now."""
+
+    at: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not yet: which limit, when to ask again, and the server's time (µs)."""
+
+    limit: str
+    retry_at: int
+    now: int
+
+    @property
+    def wait(self) -> float:
+        """Seconds until asking again can help."""
+        return max(0.0, (self.retry_at - self.now) / SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Not yet, for this project alone: which limit. The job waits among the parked, without a message."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The job is no longer as the caller thought: somebody else moved it to *state*."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The caller, and nobody else, may send the attempt now; *troubled*: the breaker wants to hear of a good answer."""
+
+    version: int
+    at: int
+    troubled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """The permit was not used in time; it is to be given back."""
+
+    version: int
+
+
+class Gate:
+    """Admission over all workers of one account."""
+
+    def __init__(
+        self, scripts: Scripts, settings: Settings, clock: Clock, worker: str, calibration: Calibration
+    ) -> None:
+        self._scripts, self._worker, self._calibration = scripts, worker, calibration
+        self._limits = settings.limits
+        self._lease_us = _us(settings.worker.lease)
+        self._permit_us = _us(settings.worker.permit)
+        # the call itself may take as long as its time-outs, and only then does the provider begin
+        longest_call = settings.provider.connect_timeout + settings.provider.read_timeout
+        self._horizon_us = _us(settings.provider.horizon + longest_call)
+        self._probe_us = self._permit_us + _us(longest_call) + SECOND
+        self._window_ttl_s = keep_for(settings.retention).window_s
+        self._period = Period.at(clock.now(), _us(settings.budget.window))
+
+    def admit(self, job: Job) -> Admitted | Deferred | Parked | Elsewhere:
+        """Ask for a permit, a slot and the job's quote from every budget, all or nothing.
+
+        Raises:
+            OverBudget: the quote is more than a whole window's cap, so waiting would never help.
+        """
+        while True:
+            answer = self._scripts.admit(
+                job.id,
+                job.attempt,
+                job.attempt_no,
+                job.priority,
+                project=job.project,
+                worker=self._worker,
+                quote=job.quote,
+                amount=self._calibration.amount(job.clip, job.quote),
+                period=self._period,
+                horizon_us=self._horizon_us,
+                lease_us=self._lease_us,
+                patience_us=round(PATIENCE * SECOND),
+                probe_us=self._probe_us,
+                window_ttl_s=self._window_ttl_s,
+            )
+            match answer:
+                case ["admitted", at, version]:
+                    return Admitted(int(at), int(version))
+                case ["deferred", limit, retry_at, now]:
+                    return Deferred(limit, int(retry_at), int(now))
+                case ["parked", limit]:
+                    return Parked(limit)
+                case ["window", *period]:  # the server's window is another: its clock and settings decide
+                    self._period = Period(*map(int, period))
+                case ["refused", cap, whose]:
+                    raise OverBudget(
+                        f"the clip costs {dollars(job.quote)} and a whole budget window "
+                        f"{'' if whose == 'lane' else f'of the project {job.project} '}holds {dollars(int(cap))}: "
+                        "raise the cap or ask for a cheaper clip"
+                    )
+                case _:
+                    return Elsewhere(answer[1])
+
+    def claim(self, job: Job) -> Go | Aged | Elsewhere:
+        """Decide, just before the first byte leaves, whether this worker may send the attempt."""
+        answer = self._scripts.claim(
+            job.id, job.attempt, worker=self._worker, permit_us=self._permit_us, lease_us=self._lease_us
+        )
+        match answer:
+            case ["go", version, at, troubled]:
+                return Go(int(version), int(at), bool(int(troubled)))
+            case ["aged", version]:
+                return Aged(int(version))
+            case _:
+                return Elsewhere(answer[1])
+
+    def leave(self, job: Job) -> None:
+        """Give up the job's place among those that ask."""
+        self._scripts.leave(job.id)
+
+    def resend(self, job: Job) -> Deferred | None:
+        """Ask for a permit to send an attempt once more with its own key; None is yes.
+
+        What it has reserved comes along into the current window, so the books of the job may be others afterwards.
+        """
+        if job.books is None:
+            raise AssertionError(f"{job.id} is in doubt and has nothing reserved")
+        while True:
+            answer = self._scripts.resend(
+                job.attempt, job.id, job.project, job.books, period=self._period, probe_us=self._probe_us,
+                window_ttl_s=self._window_ttl_s,
+            )  # fmt: skip
+            match answer:
+                case ["go", _]:
+                    return None
+                case ["deferred", limit, retry_at, now]:
+                    return Deferred(limit, int(retry_at), int(now))
+                case ["window", *period]:
+                    self._period = Period(*map(int, period))
+                case _:  # its books are others than the caller thought
+                    return Deferred("moved", SECOND, 0)
+
+    def heard(self, job: Job, *, good: bool) -> None:
+        """Tell the breaker whether a call was answered as it should be."""
+        limits = self._limits
+        self._scripts.heard(
+            job.attempt, good=good, admitted_us=job.moments.get("admitted", 0), threshold=limits.breaker,
+            pause_us=_us(limits.breaker_pause), longest_us=_us(limits.breaker_longest),
+        )  # fmt: skip
+
+
+def _us(span: timedelta) -> int:
+    return round(span.total_seconds() * SECOND)

@@ -1,0 +1,128 @@
+"""`overcrank submit`: enqueue clips, and follow them if asked to."""
+
+import json
+import time
+from typing import Any
+
+import click
+
+from .exits import Exit
+from .plan import options as plan_options
+from .plan import planned
+from .root import JSON, Command
+
+
+def _meta(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for entry in values:
+        key, equals, value = entry.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{entry!r} is not KEY=VALUE")
+        found[key] = value
+    return found
+
+
+@click.command(cls=Command)
+@click.argument("prompt")
+@click.option("--duration", type=float, help="Seconds, 1 to 60.")
+@click.option("--fps", type=int, help="Frames a second, 24 to 240.")
+@click.option("--resolution", help="720p, 1080p or 4K.")
+@click.option("--mode", help="slow_motion, time_lapse or hyperlapse.")
+@click.option("--negative", "negative_prompt", help="What is not to be seen.")
+@click.option("--seed", type=int)
+@click.option("--guidance", "guidance_scale", type=float, help="How closely it follows the prompt.")
+@click.option("--physics", "physics_strength", type=float, help="0 (off) to 1.")
+@click.option("--deliver-fps", type=int, help="Frames a second of what is delivered: slows a slow motion down.")
+@click.option("--speed", type=int, help="How many times as fast a time lapse or hyperlapse is delivered.")
+@click.option("--extras", help="Made beside it: any of light,poster,preview,sheet.")
+@click.option("--reuse", help="Which clip paid for already will do: never, same (with a seed) or any.")
+@click.option("--priority", help="urgent, normal or bulk; or 1 to 10, 1 the most urgent.")
+@click.option("--project", help="Whose clip it is.")
+@click.option("--unique-key", help="The same key twice is the same job.")
+@click.option("--deadline", help="Do not start it after this, as 2027-01-31T12:00:00Z.")
+@click.option("--meta", "metadata", multiple=True, metavar="KEY=VALUE", callback=_meta, help="Kept with the job.")
+@click.option("--plan", "plan_it", is_flag=True, help="Let the planner choose what is not said; see `plan --help`.")
+@plan_options
+@click.option("--count", type=click.IntRange(1, 100_000), default=1, help="So many of it.")
+@click.option("--wait", is_flag=True, help="Wait for the clips.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="Seconds to wait at most.")
+@click.pass_context
+def submit(
+    context: click.Context, /, count: int, wait: bool, timeout: float | None, plan_it: bool, **given: Any
+) -> int:
+    """Enqueue the clip that PROMPT describes, and print the job's id and price.
+
+    The exit code is 0 where every awaited clip came home, 1 where one did not, 7 where the time was up.
+    """
+    from ..client import Client
+    from .attach import settings
+
+    machine = bool(context.meta.get(JSON))
+    told = {name: given.pop(name) for name in ("purpose", "quality", "budget", "ready_in", "scene")}
+    fields = {name: value for name, value in given.items() if value not in (None, {})}
+    if str(fields.get("priority", "")).isdigit():
+        fields["priority"] = int(fields["priority"])
+    if count > 1:  # so many are meant, not one of them so many times
+        fields.setdefault("reuse", "never")
+    if count > 1 and "unique_key" in fields:
+        raise click.UsageError("--unique-key makes one job of them all, so it can not go with --count")
+    found = settings()
+    client = Client(found)
+    if plan_it or any(value is not None for value in told.values()):
+        choice = planned(client, fields, told)
+        fields |= choice.clip.model_dump(exclude_unset=True, mode="json")
+        if not machine:
+            click.echo(f"planned: {choice.chosen.name}, {choice.compared}")
+    jobs = []
+    for job in client.submit_many(dict(fields) for _ in range(count)):
+        jobs.append(job)
+        if not machine:
+            _say(job, live=found.provider.live)
+        elif not wait:
+            click.echo(json.dumps(job.as_dict()))
+    return _follow(client, jobs, timeout, machine=machine) if wait else Exit.OK
+
+
+def _say(job: Any, *, live: bool) -> None:
+    from ..money import dollars
+
+    badge = click.style("LIVE ", fg="red", bold=True) if live else ""
+    click.echo(f"{job.id}  {badge}{job.state}  {dollars(job.quote)}  {job.clip.line}")
+
+
+def _follow(client: Any, jobs: list[Any], timeout: float | None, *, machine: bool) -> Exit:
+    """Wait for the jobs, showing where they are, and print what came of each."""
+    from ..console.jobs import ended
+    from ..console.style import console
+
+    until = None if timeout is None else time.monotonic() + timeout
+    out, error = console(), console(error=True)
+    worst = Exit.OK
+    for job in jobs:
+        status = error.status("") if not machine and error.is_terminal else None
+        done = _await(client, job, until, timeout, status)
+        if machine:
+            click.echo(json.dumps(done.as_dict()))
+        else:
+            out.print(ended(done))
+        if done.state != "succeeded":
+            worst = Exit.FAILED
+    return worst
+
+
+def _await(client: Any, job: Any, until: float | None, timeout: float | None, status: Any) -> Any:
+    from ..console.jobs import progress
+    from ..errors import WaitTimeout
+
+    if status is None:
+        return client.wait(job, None if until is None else max(0.001, until - time.monotonic()))
+    with status:
+        while True:
+            now = client.get(job.id)
+            status.update(progress(now))
+            left = 0.5 if until is None else min(0.5, until - time.monotonic())
+            try:
+                return client.wait(now, max(0.001, left))
+            except WaitTimeout:
+                if until is not None and time.monotonic() >= until:
+                    raise WaitTimeout(f"{job.id} is {now.state} after {timeout:g} s; it goes on") from None

@@ -1,0 +1,242 @@
+"""The clip somebody asks for: checked strictly where it enters, frozen from there on."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from .errors import InvalidClip
+
+
+class Priority(StrEnum):
+    """How urgent a job is; each has its own Celery queue, consumed in this order."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+class Mode(StrEnum):
+    """How the clip shows time."""
+
+    SLOW_MOTION = "slow_motion"
+    TIME_LAPSE = "time_lapse"
+    HYPERLAPSE = "hyperlapse"
+
+
+class Extra(StrEnum):
+    """What can be made beside the clip, once it is here."""
+
+    LIGHT = "light"
+    """A copy at 30 frames a second."""
+
+    POSTER = "poster"
+    """A picture from its middle."""
+
+    PREVIEW = "preview"
+    """Its first seconds as a small animated picture."""
+
+    SHEET = "sheet"
+    """Twelve pictures from it on one sheet."""
+
+
+class Reuse(StrEnum):
+    """Which clip that was paid for already may be delivered for this one."""
+
+    NEVER = "never"
+    """None: a new one is made."""
+
+    SAME = "same"
+    """One of the same project with the same seed and the same of everything that the film depends on."""
+
+    ANY = "any"
+    """Likewise, also where no seed is given, so that another would have been made."""
+
+
+RESOLUTIONS = {"720p": "1280x720", "1080p": "1920x1080", "4K": "3840x2160"}
+"""The short names of the sizes the provider makes."""
+
+SHORTEST, LONGEST = 1, 60
+SLOWEST, FASTEST = 24, 240
+PROMPT_LENGTH = 4000
+METADATA_ENTRIES, METADATA_TEXT = 32, 500
+MOST_SAID = 20  # wrong fields that one message names
+
+
+def _priority(value: Any) -> Any:
+    """Read the tutorial's numbers, where lower is more urgent: 1-3, 4-7, 8-10."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 1 <= value <= 3:
+            return Priority.URGENT
+        if 4 <= value <= 7:
+            return Priority.NORMAL
+        if 8 <= value <= 10:
+            return Priority.BULK
+    return value
+
+
+def _resolution(value: Any) -> Any:
+    name = {short.lower(): size for short, size in RESOLUTIONS.items()}.get(str(value).lower(), value)
+    if isinstance(name, str) and name not in RESOLUTIONS.values():
+        raise ValueError("no such size")
+    return name
+
+
+def _extras(value: Any) -> Any:
+    """Read names, or a text of names with commas between them, in one order and each once."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple | set | frozenset):
+        return value
+    named = {one.strip() if isinstance(one, str) else repr(one) for one in given} - {""}
+    if named - set(Extra):
+        raise ValueError("there is no such extra")
+    return tuple(extra for extra in Extra if extra in named)
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    for key, entry in value.items():
+        if not isinstance(key, str):
+            raise ValueError("a key is no text")
+        if len(key) > METADATA_TEXT or (isinstance(entry, str | int) and len(str(entry)) > METADATA_TEXT):
+            raise ValueError("a key or an entry is too long")
+        key.encode()  # half a surrogate pair could not be stored
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is blank")
+    return value
+
+
+Scalar = str | int | float | bool | None
+Text = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH)]
+
+
+class Clip(BaseModel):
+    """One clip to generate.
+
+    Wrong fields raise `InvalidClip`; its message names each, says why, and what is allowed.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, ser_json_bytes="base64")
+
+    prompt: Annotated[
+        Text,
+        StringConstraints(min_length=1),
+        BeforeValidator(lambda v: _not_blank(v) if isinstance(v, str) else v),
+    ] = Field(description=f"text of 1 to {PROMPT_LENGTH} characters")
+    negative_prompt: Text = Field("", description=f"text of at most {PROMPT_LENGTH} characters")
+    mode: Mode = Field(Mode.SLOW_MOTION, strict=False, description="slow_motion, time_lapse or hyperlapse")
+    duration: float = Field(5, ge=SHORTEST, le=LONGEST, description=f"seconds, {SHORTEST} to {LONGEST}")
+    fps: int = Field(
+        120, ge=SLOWEST, le=FASTEST, description=f"a whole number of frames a second, {SLOWEST} to {FASTEST}"
+    )
+    resolution: Annotated[str, BeforeValidator(_resolution)] = Field(
+        "1920x1080", description="720p, 1080p or 4K, or the same as 1280x720, 1920x1080, 3840x2160"
+    )
+    seed: int | None = Field(None, ge=0, le=2_147_483_647, description="a whole number from 0 to 2147483647, or none")
+    guidance_scale: float = Field(7.5, ge=0, le=20, description="a number from 0 to 20")
+    physics_strength: float = Field(0.85, ge=0, le=1, description="a number from 0 (off) to 1")
+    priority: Annotated[Priority, BeforeValidator(_priority)] = Field(
+        Priority.NORMAL,
+        strict=False,
+        description="urgent, normal or bulk; or 1-3, 4-7, 8-10, where lower is more urgent",
+    )
+    deliver_fps: int | None = Field(
+        None, ge=24, le=60, description="frames a second of what is delivered, 24 to 60: this slows a slow motion down"
+    )
+    speed: int | None = Field(
+        None, ge=1, le=300, description="how many times as fast a time_lapse or a hyperlapse is delivered, 1 to 300"
+    )
+    extras: Annotated[tuple[Extra, ...], BeforeValidator(_extras)] = Field(
+        (), strict=False, description="any of light, poster, preview, sheet"
+    )
+    reuse: Reuse = Field(
+        Reuse.SAME, strict=False, description="never, same (needs a seed) or any: which clip paid for already will do"
+    )
+    project: str = Field(
+        "default",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
+    )
+    unique_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="text of 1 to 200 characters: the same key twice is the same job"
+    )
+    deadline: AwareDatetime | None = Field(
+        None,
+        strict=False,
+        description="a moment with a time zone, as 2027-01-31T12:00:00Z: after it the job is not started",
+    )
+    metadata: Annotated[dict[str, Scalar], BeforeValidator(lambda v: _metadata(v) if isinstance(v, dict) else v)] = (
+        Field(
+            default_factory=dict,
+            max_length=METADATA_ENTRIES,
+            description=f"up to {METADATA_ENTRIES} entries of text, numbers or true and false, {METADATA_TEXT} long",
+        )
+    )
+
+    @property
+    def length(self) -> timedelta:
+        """How long the clip plays at its own frame rate."""
+        return timedelta(seconds=self.duration)
+
+    @property
+    def words(self) -> str:
+        """The prompt's first words, quoted."""
+        words = " ".join(self.prompt.split())
+        return f"“{words if len(words) <= 48 else words[:47].rstrip() + '…'}”"
+
+    @property
+    def line(self) -> str:
+        """One readable line: what is asked for, and the prompt's first words."""
+        return f"{self.duration:g}s @{self.fps}fps {self.resolution} {self.mode} {self.words}"
+
+
+def read_clip(fields: Any) -> Clip:
+    """Return the clip that *fields* (a mapping, or a `Clip`) describe.
+
+    Raises:
+        InvalidClip: a field is wrong or unknown; nothing was stored or sent.
+    """
+    if isinstance(fields, Clip):
+        return fields
+    if not isinstance(fields, dict):
+        raise InvalidClip(f"a clip is a mapping of fields such as prompt and duration, not {type(fields).__name__}")
+    try:
+        return Clip.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidClip(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return which fields are wrong, why, and what is allowed, in one line."""
+    from difflib import get_close_matches
+
+    said: dict[str, str] = {}
+    for flaw in error.errors(include_url=False, include_context=False):
+        field = str(flaw["loc"][0]) if flaw["loc"] else "clip"
+        if flaw["type"] == "extra_forbidden":
+            near = get_close_matches(field, Clip.model_fields, n=1)
+            said[field] = f"{field[:80]}: there is no such field" + (f"; did you mean {near[0]}?" if near else "")
+        elif flaw["type"] == "missing":
+            said[field] = f"{field}: it is missing; allowed is {Clip.model_fields[field].description}"
+        elif field not in said:
+            value = repr(flaw["input"])
+            value = value if len(value) <= 60 else value[:59] + "…"
+            why = flaw["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            info = Clip.model_fields.get(field)
+            said[field] = (
+                f"{field}: {value} is not right ({why}); allowed is {info.description if info else 'a mapping'}"
+            )
+    more = len(said) - MOST_SAID
+    return "; ".join(list(said.values())[:MOST_SAID]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,88 @@
+"""Jobs as people see them: in lists, one by one, under way and ended."""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..clock import SECOND, iso
+from ..job import Job
+from ..money import dollars
+from .style import priority, size, span, state, table
+
+
+def jobs_list(jobs: Iterable[Job]) -> Table:
+    """Return a table of jobs."""
+    made = table("job", "priority", "state", ">price", ">age", "clip", flexible="clip")
+    for job in jobs:
+        price = dollars(job.quote if job.cost is None else job.cost)
+        age = time.time() - job.moments.get("created", 0) / SECOND
+        made.add_row(job.id, priority(job.priority), state(job.state), price, span(age), Text(job.clip.line))
+    return made
+
+
+def job_card(job: Job) -> Table:
+    """Return all there is to say about a job."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    clip = job.clip
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("job", job.id),
+        ("state", state(job.state)),
+        ("clip", clip.line),
+        ("prompt", Text(clip.prompt)),
+        ("priority", priority(job.priority)),
+        ("project", job.project),
+        ("quote", dollars(job.quote)),
+        ("cost", None if job.cost is None else dollars(job.cost)),
+        ("error", Text(f"{job.error[0]}: {job.error[1]}", style="red") if job.error else None),
+        ("note", Text(job.note) if job.note else None),
+        ("attempt", f"{job.attempt_no}, {job.tries} tries bought nothing" if job.tries else str(job.attempt_no)),
+        ("generation", job.generation_id),
+        ("progress", None if job.progress is None or job.ended else f"{job.progress:g} %"),
+        *_file(job),
+        *[(name, iso(moment)) for name, moment in job.moments.items()],
+    ]
+    for name, value in rows:
+        if value is not None:
+            made.add_row(name, value)
+    return made
+
+
+def _file(job: Job) -> list[tuple[str, RenderableType | None]]:
+    if not job.file:
+        return []
+    film = job.file["film"]
+    shape = f"{film['frames']} frames at {film['fps']:g} fps, {film['duration']:g} s, {film['width']}x{film['height']}"
+    return [
+        ("file", Text(job.file["url"], style="bold")),
+        ("", Text(f"{shape}, {film['codec']}, {size(job.file['bytes'])}")),
+        ("sha256", job.file["sha256"]),
+    ]
+
+
+def progress(job: Job) -> Text:
+    """Return one line about a job under way."""
+    waited = time.time() - job.moments.get("created", 0) / SECOND
+    done = f" {job.progress:.0f} %" if job.progress is not None else ""
+    note = f" ({job.note})" if job.note else ""
+    return Text.assemble(job.id, "  ", state(job.state), done, f"  {span(waited)}", (note[:60], "dim"))
+
+
+def ended(job: Job) -> RenderableType:
+    """Return what came of a job."""
+    at = job.moments
+    took = span((at["ended"] - at["created"]) / SECOND) if "ended" in at and "created" in at else "?"
+    first = Text.assemble(job.id, "  ", state(job.state), f"  {dollars(job.cost or 0)}  in {took}")
+    if job.exception is not None:
+        return Group(first, Text(f"  {job.exception}", style="red"))
+    lines = [first]
+    if job.file:
+        lines += [Text(f"  {job.file['url']}", style="bold"), Text(f"  sha256 {job.file['sha256']}", style="dim")]
+        waited = (at.get("admitted", at["created"]) - at["created"]) / SECOND
+        made = (at.get("completed", at["ended"]) - at.get("sent", at["created"])) / SECOND
+        lines.append(Text(f"  waited {span(waited)}, made in {span(made)}, {size(job.file['bytes'])}", style="dim"))
+    return Group(*lines)

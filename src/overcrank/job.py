@@ -1,0 +1,162 @@
+"""A job: one requested clip, as our record of it says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .clip import Clip, Priority
+from .clock import iso
+from .errors import JobError, job_error
+from .lifecycle import ENDS, State
+from .money import plain
+
+MOMENTS = ("created", "started", "admitted", "sent", "accepted", "completed", "fetched", "ended")
+"""What is timed in a job's life, in order, as epoch microseconds."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's record at one moment.
+
+    Attributes:
+        id: UUIDv7; also the Celery task id.
+        state: where it is; see `lifecycle.State`.
+        version: grows by one with each move.
+        quote: µ$, what it should cost; this is what is reserved.
+        cost: µ$, what it did cost; None until that is known.
+        paid: µ$, what its attempts before the current one were charged.
+        books: the keys of the books its attempt is reserved in.
+        attempt_no: the number of the current paid try, from 1; with the id it makes the idempotency key.
+        tries: tries that bought nothing and used up an attempt.
+        runs: runs of the fetching stage that have begun and not come back.
+        deaths: how many workers went away while they had the job in hand, with what is known of each in *evidence*.
+        assumed: its answer was lost for good, so its price is booked as charged until an operator says otherwise.
+        moments: epoch microseconds by the names in `MOMENTS`.
+        file: url, sha256, bytes, and what the film is; once it is stored.
+        stored: the record as it was read.
+    """
+
+    id: str
+    state: State
+    version: int
+    priority: Priority
+    project: str
+    quote: int
+    request: str
+    attempt_no: int = 1
+    tries: int = 0
+    deaths: int = 0
+    runs: int = 0
+    evidence: str = ""
+    assumed: bool = False
+    cost: int | None = None
+    paid: int = 0
+    books: tuple[str, str, str, str] | None = None
+    generation_id: str | None = None
+    status_url: str | None = None
+    error: tuple[str, str] | None = None
+    progress: float | None = None
+    note: str | None = None
+    moments: Mapping[str, int] = field(default_factory=dict)
+    file: Mapping[str, Any] | None = None
+    stored: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def clip(self) -> Clip:
+        """What was asked for."""
+        return Clip.model_validate_json(self.request)
+
+    @property
+    def attempt(self) -> str:
+        """The id of the current paid try, which is its idempotency key too."""
+        return f"{self.id}.{self.attempt_no}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is in a state it will not leave."""
+        return self.state in ENDS
+
+    @property
+    def exception(self) -> JobError | None:
+        """The error the job ended with, or None."""
+        return job_error(*self.error) if self.error else None
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What `AsyncResult(job_id).get()` returns: file, checksum, cost and timings; None before it succeeded."""
+        if self.state is not State.SUCCEEDED or self.file is None:
+            return None
+        return {
+            "job_id": self.id,
+            **self.file,
+            "cost_usd": plain(self.cost or 0),
+            "quote_usd": plain(self.quote),
+            "generation_id": self.generation_id,
+            "timings": {name: iso(moment) for name, moment in self.moments.items()},
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain data, for JSON."""
+        return {
+            "id": self.id,
+            "state": str(self.state),
+            "priority": str(self.priority),
+            "project": self.project,
+            "clip": self.clip.model_dump(mode="json"),
+            "quote_usd": plain(self.quote),
+            "cost_usd": None if self.cost is None else plain(self.cost),
+            "attempt": self.attempt_no,
+            "tries": self.tries,
+            "deaths": self.deaths,
+            "evidence": self.evidence or None,
+            "assumed": self.assumed,
+            "progress": self.progress,
+            "generation_id": self.generation_id,
+            "error": {"type": self.error[0], "message": self.error[1]} if self.error else None,
+            "note": self.note,
+            "file": dict(self.file) if self.file else None,
+            "timings": {name: iso(moment) for name, moment in self.moments.items()},
+        }
+
+
+def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
+    """Return the job that a stored record describes."""
+    kind, message = stored.get("error_kind"), stored.get("error", "")
+    return Job(
+        id=job_id,
+        state=State(stored["state"]),
+        version=int(stored["version"]),
+        priority=Priority(stored["priority"]),
+        project=stored["project"],
+        quote=int(stored["quote"]),
+        request=stored["request"],
+        attempt_no=int(stored["attempt_no"]),
+        tries=int(stored["tries"]),
+        deaths=int(stored.get("deaths", 0)),
+        runs=int(stored.get("runs", 0)),
+        evidence=stored.get("evidence", ""),
+        assumed=stored.get("assumed") == "1",
+        cost=int(stored["cost"]) if stored.get("cost") else None,
+        paid=int(stored.get("paid") or 0),
+        books=_books(stored.get("books")),
+        generation_id=stored.get("generation_id"),
+        status_url=stored.get("status_url") or None,
+        error=(kind, message) if kind else None,
+        progress=float(stored["progress"]) if stored.get("progress") else None,
+        note=stored.get("note"),
+        moments={name: int(stored[name]) for name in MOMENTS if name in stored},
+        file=json.loads(stored["file"]) if stored.get("file") else None,
+        stored=stored,
+    )
+
+
+def changed_job(job: Job, **fields: Any) -> Job:
+    """Return a job as it is after *fields* of its record were written."""
+    return read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}})
+
+
+def _books(stored: str | None) -> tuple[str, str, str, str] | None:
+    keys = (stored or "").split()
+    return (keys[0], keys[1], keys[2], keys[3]) if len(keys) == 4 else None

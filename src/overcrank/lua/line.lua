@@ -1,0 +1,39 @@
+-- Put before the gate: who stands in line before a job, and what they would take. A quote below zero is an urgent one.
+-- Who is later than it said is gone, or late: it does not hold up the rest, and asks again when it is back.
+local LOOK = 16 -- how many are looked at one by one: those behind count as there until it is their turn
+local function leave(holders, present, quotes, job_id)
+  redis.call('ZREM', holders, job_id); redis.call('ZREM', present, job_id); redis.call('HDEL', quotes, job_id)
+end
+
+local function before(holders, present, quotes, job_id, now)
+  local line = {count = 0, urgent = 0, owed = 0, owed_urgent = 0, first = 0}
+  local rank = redis.call('ZRANK', holders, job_id)
+  if rank == 0 then return line end
+  local others = redis.call('ZRANGE', holders, 0, math.min(rank, LOOK) - 1)
+  local there = redis.call('ZMSCORE', present, unpack(others))
+  local asked = redis.call('HMGET', quotes, unpack(others))
+  for i, other in ipairs(others) do
+    local quote = num(asked[i])
+    if num(there[i]) < now then
+      leave(holders, present, quotes, other)
+    elseif quote < 0 then
+      line.count, line.urgent, line.owed_urgent = line.count + 1, line.urgent + 1, line.owed_urgent - quote
+    else
+      line.count, line.owed = line.count + 1, line.owed + quote
+      if line.first == 0 then line.first = quote end
+    end
+  end
+  line.count = line.count + math.max(0, rank - LOOK)
+  return line
+end
+
+-- What one of the lane's books has left for a job, after those before it. A share of each is kept for urgent jobs;
+-- where that is all there is, those who may not have it do not stand in an urgent job's way (the second answer).
+local function room(book, share, line, urgent)
+  local kept = math.max(0, math.floor(book.cap * share / 100) - book.urgent)
+  local left = book.cap - book.used
+  local common = left - math.max(kept, line.owed_urgent)
+  if not urgent then return common - line.owed, false end
+  if kept > 0 and line.first > common then return left - line.owed_urgent, true end
+  return left - line.owed_urgent - math.max(0, math.min(line.owed, common)), false
+end

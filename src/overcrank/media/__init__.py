@@ -1,0 +1,1 @@
+"""Clips as files: what is in them."""

@@ -1,0 +1,36 @@
+"""Admit: ask the gate, which decides everything at once."""
+
+from ..admission.gate import Admitted, Deferred, Parked
+from ..errors import DeadlineMissed, Refused
+from ..job import Job
+from ..lifecycle import State
+from ..outcome import Done, Ended, Hold, Next, Outcome, Park
+from .tools import Tools
+
+
+def admit(job: Job, tools: Tools) -> Outcome:
+    """Take a queued job through the gate, or say when to ask again."""
+    deadline = job.clip.deadline
+    if deadline is not None and tools.clock.now() > deadline.timestamp() * 1_000_000:
+        return end(
+            job, tools, State.FAILED, DeadlineMissed(f"it was not started by {deadline.isoformat()}; nothing was spent")
+        )
+    try:
+        answer = tools.gate.admit(job)
+    except Refused as error:
+        return end(job, tools, State.REFUSED, error)
+    match answer:
+        case Admitted():
+            return Next("submit")
+        case Deferred(limit, retry_at, _):
+            return Hold(retry_at, limit, answer.wait)
+        case Parked(limit):
+            return Park(limit)
+        case _:
+            return Done(f"the job is {answer.state}")
+
+
+def end(job: Job, tools: Tools, state: State, error: Refused | DeadlineMissed) -> Outcome:
+    """End a job that never was sent."""
+    tools.gate.leave(job)
+    return Ended() if tools.jobs.move(job, state, error=error) else Done("somebody else moved it")

@@ -1,0 +1,29 @@
+"""Cancel: take a job out before it is sent. Afterwards it is being paid for, and will be delivered."""
+
+from ..admission.gate import Gate
+from ..errors import Cancelled, TooLate
+from ..job import Job
+from ..lifecycle import WAITING, State
+from ..store.jobs import Jobs
+
+
+def cancel(job_id: str, jobs: Jobs, gate: Gate) -> Job:
+    """Cancel a job that waits, and return it; one that was cancelled already is returned as it is.
+
+    Raises:
+        TooLate: it was sent, or it has ended.
+        UnknownJob: there is no such job.
+    """
+    while True:
+        job = jobs.get(job_id)
+        if job.state is State.CANCELLED:
+            return job
+        if job.ended:
+            raise TooLate(f"{job_id} has {job.state} already")
+        if job.state not in WAITING:
+            raise TooLate(f"{job_id} is {job.state}: it is being paid for, so it will be delivered")
+        gate.leave(job)
+        error = Cancelled("it was cancelled before it was sent")
+        moved = jobs.move(job, State.CANCELLED, due_in=0, error=error, cost=0)
+        if moved:
+            return moved

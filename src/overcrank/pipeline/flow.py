@@ -1,0 +1,88 @@
+"""The order of the stages; nothing else knows it.
+
+A job is either queued, and its message brings it to `start`; or in flight, and the due set brings it to `attend`; or
+ended, and the due set brings it to whoever announces it. So wherever a worker dies, somebody comes back to the job.
+"""
+
+from collections.abc import Callable
+
+from ..job import Job
+from ..lifecycle import ENDS, State
+from ..outcome import Done, Ended, Next, Outcome
+from ..providers import base as answers
+from .admit import admit
+from .fetch import fetch, finish
+from .poison import deadly, death, set_aside
+from .reconcile import doubt, reconcile
+from .render import to_render
+from .submit import submit
+from .tools import Tools
+from .wait import wait
+
+RENDERED_BY = 10.0
+"""Seconds after which a job that waits to be rendered is looked at again: its message may have been lost."""
+
+STAGES: dict[State, Callable[[Job, Tools], Outcome]] = {
+    State.QUEUED: admit,
+    State.ADMITTED: submit,
+    State.SUBMITTING: doubt,
+    State.IN_DOUBT: reconcile,
+    State.GENERATING: wait,
+    State.UNDELIVERED: fetch,
+    State.FETCHED: finish,
+}
+"""Which stage a job in a state is ready for."""
+
+
+def start(job: Job, tools: Tools) -> Outcome:
+    """Take a queued job through the gate and over the wire, in one process: permits age."""
+    outcome = admit(job, tools)
+    if outcome == Next("submit"):
+        return submit(tools.jobs.get(job.id), tools)
+    return outcome
+
+
+def attend(job: Job, tools: Tools) -> Outcome:
+    """Do what a job in flight is due for. Its lease has run out, so nobody else is at it."""
+    if job.state in ENDS:
+        return Ended(job)
+    match job.state:
+        case State.QUEUED | State.PARKED:
+            return Done("it waits for its turn")
+        case State.ADMITTED:  # its worker went away before it sent anything
+            return abandon(job, tools)
+        case State.UNDELIVERED | State.FETCHED:
+            return Next("fetch", job)
+        case state:
+            return STAGES[state](job, tools)
+
+
+def deliver(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
+    """Fetch and finish a job whose clip is ready, in one process."""
+    outcome: Outcome = Next("finish")
+    if job.state is State.UNDELIVERED:
+        # a clip that is paid for is given one run more than one that is not: its first dead worker says little
+        lost = tools.settings.worker.deaths + 1
+        if tools.jobs.begun(job) > lost:
+            return set_aside(job, tools, death(job, tools) | {"deaths": lost})
+        outcome = fetch(job, tools, there)
+        if isinstance(outcome, Next) and outcome.job:
+            job = outcome.job
+        else:
+            tools.jobs.came_back(job)
+            job = tools.jobs.get(job.id)
+    if outcome == Next("finish") and job.state is State.FETCHED:
+        if to_render(job, tools):
+            tools.jobs.look_again(job, RENDERED_BY)
+            return Next("render", job)
+        return finish(job, tools)
+    return Ended() if job.state in ENDS else outcome
+
+
+def abandon(job: Job, tools: Tools) -> Outcome:
+    """Give back what a worker that went away had been admitted to; nothing was sent."""
+    noted = death(job, tools)
+    if deadly(job, tools):
+        return set_aside(job, tools, noted, release=True)
+    moved = tools.jobs.requeue(job, note="its worker went away before sending it", **noted)
+    return Next("enter") if moved else Done("moved")

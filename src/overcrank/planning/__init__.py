@@ -1,0 +1,1 @@
+"""What to ask for: the strength of the physics, and the cheapest clip that is good enough."""

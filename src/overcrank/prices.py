@@ -1,0 +1,137 @@
+"""The price book: prices are data, with their source and date. It quotes ahead; the bill is what the provider says."""
+
+import tomllib
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .clip import Clip, Mode
+from .errors import ConfigError, UnknownPrice
+from .money import micros
+
+RULES = ("formula", "table")
+
+
+class PriceBook:
+    """What clips cost, by model.
+
+    Raises:
+        ConfigError: the book is not as it should be; the message names the entry.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        try:
+            self._data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"the price book {name} is not TOML: {error}") from None
+        self.source = str(self._get("book", "source"))
+        when = self._get("book", "date")
+        if not isinstance(when, date):
+            raise ConfigError(f"the price book {name}: book.date has to be a date such as 2026-11-01, not {when!r}")
+        self.date = when
+        for model in self.models:
+            self._check(model)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "PriceBook":
+        """Return the book at *path*, or the one that comes with the package."""
+        if path is None:
+            return cls(files("overcrank").joinpath("prices.toml").read_text("utf-8"), "prices.toml of the package")
+        try:
+            return cls(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the price book {path} can not be read: {error}") from None
+
+    @cached_property
+    def models(self) -> dict[str, Any]:
+        """The models the book knows, by name."""
+        models = self._data.get("models")
+        if not isinstance(models, dict) or not models:
+            raise ConfigError(f"the price book {self.name} has no [models.NAME]")
+        return models
+
+    def quote(self, clip: Clip, model: str) -> int:
+        """Return what *clip* should cost on *model*, in micro-dollars, rounded half up; never zero.
+
+        Raises:
+            UnknownPrice: no entry covers the clip.
+        """
+        entry = self.models.get(model)
+        if entry is None:
+            raise UnknownPrice(f"the price book {self.name} has no model {model!r}; it knows {', '.join(self.models)}")
+        size = entry["resolutions"].get(clip.resolution)
+        if size is None:
+            raise UnknownPrice(f"{model} has no price at {clip.resolution}; it has {', '.join(entry['resolutions'])}")
+        rate = self._by_formula(clip, entry) if entry["rule"] == "formula" else self._by_table(clip, entry, model)
+        try:
+            amount = micros(Decimal(repr(clip.duration)) * rate * Decimal(size))
+        except ValueError as error:
+            raise UnknownPrice(f"{model} can not be priced for {clip.line}: {error}") from None
+        if amount <= 0:
+            raise UnknownPrice(f"{model} would cost nothing for {clip.line}; a price of zero is surely a mistake")
+        return amount
+
+    @staticmethod
+    def _by_formula(clip: Clip, entry: dict[str, Any]) -> Decimal:
+        rule = entry["formula"]
+        speed = Decimal(clip.fps) / Decimal(rule["reference_fps"])
+        return Decimal(rule["base"]) * speed * (1 + Decimal(rule["physics"]) * Decimal(repr(clip.physics_strength)))
+
+    @staticmethod
+    def _by_table(clip: Clip, entry: dict[str, Any], model: str) -> Decimal:
+        if clip.mode is Mode.TIME_LAPSE and "time_lapse" in entry:
+            return Decimal(entry["time_lapse"]["table"])
+        for fps, price in sorted(((int(fps), price) for fps, price in entry["table"].items())):
+            if clip.fps <= fps:
+                return Decimal(price)
+        raise UnknownPrice(f"{model} has no price at {clip.fps} frames a second; its table ends at {fps}")
+
+    def _get(self, *path: str) -> Any:
+        value: Any = self._data
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            raise ConfigError(f"the price book {self.name} has no {'.'.join(path)}")
+        return value
+
+    def _rows(self, *path: str) -> dict[str, Any]:
+        rows = self._get(*path)
+        if not isinstance(rows, dict) or not rows:
+            raise ConfigError(f"the price book {self.name}: {'.'.join(path)} has to be a table with entries")
+        return rows
+
+    def _check(self, model: str) -> None:
+        """Read every number once, so that a mistyped one is found at the start and not at the first clip."""
+        rule = self._get("models", model, "rule")
+        if rule not in RULES:
+            raise ConfigError(
+                f"the price book {self.name}: models.{model}.rule is {rule!r}; it can be {' or '.join(RULES)}"
+            )
+        numbers = {("resolutions", size): text for size, text in self._rows("models", model, "resolutions").items()}
+        if rule == "formula":
+            numbers |= {
+                ("formula", key): self._get("models", model, "formula", key)
+                for key in ("base", "reference_fps", "physics")
+            }
+        else:
+            numbers |= {("table", fps): text for fps, text in self._rows("models", model, "table").items()}
+            if "time_lapse" in self.models[model]:
+                numbers["time_lapse", "table"] = self._get("models", model, "time_lapse", "table")
+        for path, text in numbers.items():
+            try:
+                fine = not isinstance(text, float | bool) and Decimal(text).is_finite() and Decimal(text) >= 0
+                if path[-1] == "reference_fps":
+                    fine = fine and Decimal(text) > 0
+                if path[0] == "table":
+                    int(path[1])
+            except (InvalidOperation, TypeError, ValueError):
+                fine = False
+            if not fine:
+                where = ".".join(("models", model, *path))
+                raise ConfigError(
+                    f'the price book {self.name}: {where} is {text!r}; an amount is a string such as "0.15"'
+                )

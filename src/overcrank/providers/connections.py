@@ -1,0 +1,138 @@
+"""Connections that report when they begin to send, read to one deadline, and look at whom they reached.
+
+urllib3 builds on `http.client`; these classes are put in by urllib3's own two hooks: the pools by scheme
+of a pool manager, and the connection class of a pool.
+"""
+
+import http.client
+import io
+import math
+import socket
+import threading
+import time
+from typing import Any, Literal
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .address import is_public
+
+IDLE = 2.0
+"""Seconds: a kept connection that rested longer is not used again, because the other end may be closing it."""
+
+
+class Call(threading.local):
+    """What the connections of this thread need to know of the call under way, and what they report."""
+
+    stage: Literal["unknown", "connecting", "sending"] = "unknown"
+    deadline: float = math.inf
+    patience: float = 60.0
+    public_only: bool = False
+    refused: str | None = None
+
+
+call = Call()
+
+
+class _TimedReads(io.RawIOBase):
+    """Reads from a socket, none past the deadline of the call."""
+
+    def __init__(self, sock: socket.socket, deadline: float, patience: float) -> None:
+        self._sock, self._deadline, self._patience = sock, deadline, patience
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the whole answer took too long")
+        self._sock.settimeout(min(left, self._patience))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedSocket:
+    """What `http.client` needs of a socket to read an answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002  (the signature is the library's)
+        return io.BufferedReader(_TimedReads(self._sock, call.deadline, call.patience))
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
+        super().__init__(_TimedSocket(sock), *args, **more)  # type: ignore[arg-type]
+
+
+def _check_peer(sock: Any) -> None:
+    peer = str(sock.getpeername()[0])
+    if call.public_only and not is_public(peer):
+        call.refused = "the host's address is not a public one"
+        sock.close()
+        raise ConnectionRefusedError(call.refused)
+
+
+class _PlainConnection(HTTPConnection):
+    response_class = _TimedResponse
+    _used = math.inf
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.monotonic() - self._used < IDLE
+
+    def connect(self) -> None:
+        call.stage = "connecting"
+        super().connect()
+        _check_peer(self.sock)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        call.stage, self._used = "sending", time.monotonic()
+        super().send(data)
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+    _used = math.inf
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.monotonic() - self._used < IDLE
+
+    def connect(self) -> None:
+        call.stage = "connecting"
+        super().connect()
+        _check_peer(self.sock)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        call.stage, self._used = "sending", time.monotonic()
+        super().send(data)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class Pools(PoolManager):
+    """Keeps connections of ours, by host."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

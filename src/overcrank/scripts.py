@@ -1,0 +1,272 @@
+"""The scripts: loaded from `lua/`, one method a verb. This module alone knows the order of KEYS and ARGV.
+
+Each script takes the server's own time; *now* (microseconds) replaces it in tests. Each may be repeated: a call whose
+answer was lost gives the same answer again and changes nothing more.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from .clip import Priority
+from .keys import Keys, Period
+from .lifecycle import State
+from .server import Server
+from .settings import RetentionSettings
+
+VERBS = (
+    "enter", "admit", "leave", "release", "claim", "move", "settle", "due", "renew", "cool", "heard", "resend", "allow",
+    "rebuild",
+)  # fmt: skip
+PARTS = {
+    "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "resend": ("pace", "budgets"),
+    "move": ("book",), "settle": ("book",), "cool": ("pace",),
+}  # fmt: skip
+"""What a script shares with others."""
+ASSUMED, OBSERVED, CORRECTED = 1, 2, 3
+"""How sure a report of an attempt's cost is: a surer one corrects a less sure one, and never the other way round."""
+
+QUEUED, ADMITTED, SUBMITTING, PARKED = State.QUEUED, State.ADMITTED, State.SUBMITTING, State.PARKED
+ANY = Priority.NORMAL  # the priority does not matter outside the queued index
+Books = tuple[str, str, str, str]
+"""The keys of the four books of an admission."""
+
+
+@cache
+def source(verb: str) -> str:
+    """Return a script's text, with what it shares with others before it."""
+    folder = files("overcrank").joinpath("lua")
+    parts = ("prelude", *PARTS.get(verb, ()), verb)
+    return "".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in parts)
+
+
+def _when(now: int | None) -> str:
+    return "" if now is None else str(now)
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+class KeepFor(NamedTuple):
+    """How long booked things stay, in seconds."""
+
+    attempt_s: int = 0
+    window_s: int = 0
+
+
+FOR_NOTHING = KeepFor()
+NO_BOOKS: Books = ("", "", "", "")
+
+
+def keep_for(retention: RetentionSettings) -> KeepFor:
+    """Return how long booked things stay by the settings."""
+    attempts, windows = retention.jobs.total_seconds(), retention.windows.total_seconds()
+    return KeepFor(round(attempts), round(windows))
+
+
+class Restored(NamedTuple):
+    """A hash that is put back: the seconds it stays, (open attempt, since, its slot until) in µs, and its fields."""
+
+    ttl_s: int | None
+    opened: tuple[str, int, int] | None
+    fields: Mapping[str, Any]
+
+
+class Scripts:
+    """The verbs over one namespace. *redis* must decode responses and must not retry by itself."""
+
+    def __init__(self, redis: Server, keys: Keys) -> None:
+        self.keys = keys
+        self._run = {verb: redis.register_script(source(verb)) for verb in VERBS}
+
+    def enter(
+        self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
+        unique: tuple[str, str] | None = None, unique_ttl_s: int = 0, now: int | None = None, client: Any = None,
+    ) -> Any:  # fmt: skip
+        """Write a new job. *unique* is (project, key). With a pipeline as *client* the answer comes from it."""
+        k = self.keys
+        return self._run["enter"](
+            keys=[k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters],
+            args=[job_id, unique_ttl_s if unique else "", boost_us, QUEUED, int(sent), _when(now), *_flat(fields)],
+            client=client,
+        )
+
+    def admit(
+        self, job_id: str, attempt_id: str, attempt_no: int, priority: Priority, *, project: str, worker: str,
+        quote: int, amount: int, period: Period, horizon_us: int, lease_us: int, patience_us: int, probe_us: int,
+        window_ttl_s: int, now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Ask the gate for one job. *period* is what the caller believes in; the script checks it."""
+        k = self.keys
+        answer: Sequence[str] = self._run["admit"](
+            keys=[
+                k.job(job_id), k.attempt(attempt_id), k.limits, k.lane, k.caps, *k.books_of(project, period), k.journal,
+                k.holders, k.present, k.quotes, k.slots, k.due, k.open, k.counters, k.state(QUEUED, priority),
+                k.state(ADMITTED, ANY), k.state(PARKED, ANY), k.parked(project), k.parks, k.afoot(project),
+            ],
+            args=[
+                job_id, attempt_id, attempt_no, worker, project, int(priority is Priority.URGENT), quote, amount,
+                *period, horizon_us, lease_us, patience_us, probe_us, window_ttl_s, _when(now),
+            ],
+        )  # fmt: skip
+        return answer
+
+    def release(self, project: str, job_ids: Sequence[str], *, period: Period, now: int | None = None) -> Sequence[str]:
+        """Let go the first of a project's parked jobs, *job_ids* in their order, as far as there is room for them."""
+        k = self.keys
+        answer: Sequence[str] = self._run["release"](
+            keys=[
+                k.parked(project), k.parks, k.afoot(project), k.caps, k.lane, k.limits, k.journal,
+                *k.books_of(project, period), k.state(PARKED, ANY), k.unsent,
+                *(k.state(QUEUED, priority) for priority in Priority), *(k.job(job_id) for job_id in job_ids),
+            ],
+            args=[project, *period, _when(now), *job_ids],
+        )  # fmt: skip
+        return answer
+
+    def leave(self, job_id: str) -> int:
+        """Take a job from among those that ask the gate."""
+        k = self.keys
+        return int(self._run["leave"](keys=[k.holders, k.present, k.quotes], args=[job_id]))
+
+    def claim(
+        self, job_id: str, attempt_id: str, *, worker: str, permit_us: int, lease_us: int, now: int | None = None
+    ) -> Sequence[str]:
+        """Decide who may send the attempt."""
+        k = self.keys
+        answer: Sequence[str] = self._run["claim"](
+            keys=[
+                k.job(job_id), k.attempt(attempt_id), k.due, k.state(ADMITTED, ANY), k.state(SUBMITTING, ANY), k.lane,
+            ],
+            args=[job_id, attempt_id, worker, permit_us, lease_us, _when(now)],
+        )  # fmt: skip
+        return answer
+
+    def move(
+        self, job_id: str, old: State, new: State, priority: Priority, fields: Mapping[str, Any], *,
+        version: int | None, due_in_us: int | None, ttl_s: int | None = None, unsent: bool = False,
+        booked: tuple[str, Books, int, int] | None = None, project: str = "", keep_for: KeepFor = FOR_NOTHING,
+        now: int | None = None, client: Any = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Compare and set a job's state. *due_in_us* is when to look at it again; None is never.
+
+        *booked* is (attempt id, its books, cost, version): what it came to, whose reservation and slot are given back.
+        """
+        k = self.keys
+        attempt_id, books, cost, booked_version = booked or ("", (k.attempt(""),) * 4, 0, 0)
+        answer: Sequence[str] = self._run["move"](
+            keys=[
+                k.job(job_id), k.due, k.state(old, priority), k.state(new, priority), k.counters, k.unsent, k.news,
+                k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, k.parked(project),
+                k.afoot(project), *books,
+            ],
+            args=[
+                job_id, old, "" if version is None else version, new, "" if due_in_us is None else due_in_us,
+                "" if ttl_s is None else ttl_s, int(unsent), attempt_id, cost, booked_version, *keep_for, _when(now),
+                *_flat(fields),
+            ],
+            client=client,
+        )  # fmt: skip
+        return answer
+
+    def settle(
+        self, attempt_id: str, books: Books, *, state: str, cost: int, version: int, keep: bool, free: bool,
+        keep_for: KeepFor, now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Book what an attempt came to: *cost* µ$ in all, and whether its reservation and its slot stay."""
+        k = self.keys
+        answer: Sequence[str] = self._run["settle"](
+            keys=[k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, *books],
+            args=[attempt_id, state, cost, version, int(keep), int(free), *keep_for, _when(now)],
+        )  # fmt: skip
+        return answer
+
+    def due(self, most: int, lease_us: int, now: int | None = None) -> list[str]:
+        """Take up to *most* jobs that somebody must look at now."""
+        found: list[str] = self._run["due"](keys=[self.keys.due], args=[most, lease_us, _when(now)])
+        return found[1:]
+
+    def renew(self, worker: str, lease_us: int, in_hand: Iterable[tuple[str, State]], now: int | None = None) -> int:
+        """Say that a worker is alive, and which jobs it has in hand in which state."""
+        jobs = list(in_hand)
+        k = self.keys
+        return int(
+            self._run["renew"](
+                keys=[k.workers, k.due, *(k.job(job_id) for job_id, _ in jobs)],
+                args=[worker, lease_us, _when(now), *(part for pair in jobs for part in pair)],
+            )
+        )
+
+    def cool(self, wait_us: int, admitted_us: int, *, kind: str, now: int | None = None) -> tuple[int, int]:
+        """Say that there were too many calls, or too many at once; return until when the lane waits, and its rate.
+
+        The rate is in millionths of the full one.
+        """
+        k = self.keys
+        until, ppm = self._run["cool"](keys=[k.lane, k.limits, k.slots], args=[wait_us, admitted_us, kind, _when(now)])
+        return int(until), int(ppm)
+
+    def heard(
+        self, attempt_id: str, *, good: bool, admitted_us: int, threshold: int, pause_us: int, longest_us: int,
+        now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Tell the breaker what came of a call."""
+        k = self.keys
+        answer: Sequence[str] = self._run["heard"](
+            keys=[k.lane, k.wake],
+            args=[attempt_id, int(good), admitted_us, threshold, pause_us, longest_us, _when(now)],
+        )
+        return answer
+
+    def resend(
+        self, attempt_id: str, job_id: str, project: str, books: Books, *, period: Period, probe_us: int,
+        window_ttl_s: int, now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Ask for a permit to send an attempt once more; what it has reserved comes along into the current window."""
+        k = self.keys
+        answer: Sequence[str] = self._run["resend"](
+            keys=[
+                k.limits, k.lane, k.caps, k.journal, k.job(job_id), k.attempt(attempt_id), *k.books_of(project, period),
+                *books,
+            ],
+            args=[attempt_id, project, *period, probe_us, window_ttl_s, _when(now)],
+        )  # fmt: skip
+        return answer
+
+    def allow(
+        self, allowed: str, layer: str, values: Mapping[str, Any], *, entry: str, ttl_s: int | None = None,
+        now: int | None = None,
+    ) -> int:  # fmt: skip
+        """Write what is allowed in the hash *allowed*; None takes a value away. Return how many count differently now.
+
+        *layer* is `configured` or `override`, which counts before it; or empty, where there is but one.
+        """
+        k = self.keys
+        given = {name: "" if value is None else value for name, value in values.items()}
+        return int(
+            self._run["allow"](
+                keys=[allowed, k.journal, k.wake, k.lane],
+                args=[layer, entry, "" if ttl_s is None else ttl_s, _when(now), *_flat(given)],
+            )
+        )
+
+    def rebuild(
+        self, last_entry: str, epoch: int, restored: Mapping[str, Restored], *, debt_us: int, now: int | None = None
+    ) -> Sequence[str]:
+        """Write books and attempts back, by key, where *last_entry* still is the journal's last."""
+        k = self.keys
+        flat: list[Any] = []
+        for ttl_s, opened, fields in restored.values():
+            flat += [
+                "" if ttl_s is None else ttl_s,
+                *(opened or ("", 0, 0)),
+                json.dumps([*map(str, _flat(fields))]),
+            ]
+        answer: Sequence[str] = self._run["rebuild"](
+            keys=[k.lane, k.journal, k.open, k.slots, k.wake, *restored],
+            args=[last_entry, epoch, debt_us, _when(now), *flat],
+        )
+        return answer

@@ -1,0 +1,158 @@
+"""Clips in a folder: `<root>/<yyyy>/<mm>/<dd>/<name>`, by the day in the job's id, so that no folder grows for ever."""
+
+import contextlib
+import errno
+import filecmp
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .base import Kept, StorageUnavailable
+from .names import as_json, checked, checked_id, day
+from .staging import explained
+
+PARTIAL = ".partial"
+
+
+class FileStorage:
+    """Clips in a folder of this machine, or of a mounted disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.abspath(root))  # noqa: PTH100  (resolve() would touch the disk)
+
+    def __repr__(self) -> str:
+        return f"FileStorage({str(self.root)!r})"
+
+    def staging(self, job_id: str) -> Path:
+        """Return where the job's clip is to be written while it is not whole."""
+        checked_id(job_id)
+        with explained(self.root):
+            return self._folder(self.root / PARTIAL) / f"{job_id}.part"
+
+    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None) -> str:
+        """Put the whole file *part* in place as *name*, and *side* beside it; return its URL.
+
+        The side file comes first: where the clip is, its side file is too.
+        """
+        place = self._place(name)
+        with explained(self.root):
+            self._folder(place.parent)
+            there = _is_file(part)
+            if not there and not self.has(name):
+                raise StorageUnavailable(f"{part} is no file, so {name} can not be kept: fetch the clip again")
+            if side is not None:
+                self._write(place.with_name(place.name + ".json"), as_json(side))
+            if there:
+                self._move(part, place)
+            _sync(place.parent)
+        return place.as_uri()
+
+    def has(self, name: str) -> bool:
+        """Tell whether *name* is kept."""
+        place = self._place(name)
+        with explained(self.root):
+            return _is_file(place)
+
+    def url(self, name: str) -> str:
+        """Return the URL of *name*, kept or not."""
+        return self._place(name).as_uri()
+
+    def discard(self, job_id: str) -> None:
+        """Remove what is staged for a job, and what was noted beside it."""
+        checked_id(job_id)
+        with explained(self.root):
+            for stray in (self.root / PARTIAL).glob(f"{job_id}*"):
+                stray.unlink(missing_ok=True)
+
+    def local(self, name: str) -> Path:
+        """Return the kept file itself."""
+        place = self._place(name)
+        if not self.has(name):
+            raise StorageUnavailable(f"{name} is not kept in {self.root}")
+        return place
+
+    def kept(self) -> Iterator[Kept]:
+        """Go through all that is kept."""
+        with explained(self.root):
+            for place in sorted(self.root.rglob("*")):
+                with contextlib.suppress(ValueError):
+                    if _is_file(place) and place == self._place(place.name):
+                        found = place.stat()
+                        yield Kept(place.name, datetime.fromtimestamp(found.st_mtime, UTC), found.st_size)
+
+    def remove(self, name: str) -> None:
+        """Remove what is kept as *name*, the clip first and then its side file."""
+        place = self._place(name)
+        with explained(self.root):
+            place.unlink(missing_ok=True)
+            place.with_name(place.name + ".json").unlink(missing_ok=True)
+
+    def _place(self, name: str) -> Path:
+        """Return where *name* belongs. Names hold no slash and begin with an id, so none leads out of the folder."""
+        return self.root.joinpath(*day(checked(name)[:36])) / name
+
+    def _folder(self, folder: Path) -> Path:
+        """Make *folder* where it is missing, and make sure that no link leads out of the root."""
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in missing:
+            _sync(one.parent)
+        if not folder.resolve().is_relative_to(self.root.resolve()):
+            raise StorageUnavailable(f"{folder} leads out of {self.root}: remove the link")
+        return folder
+
+    def _move(self, part: Path, place: Path) -> None:
+        _sync(part)
+        if _is_file(place) and filecmp.cmp(part, place, shallow=False):
+            part.unlink()
+            return
+        try:
+            part.replace(place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with self._temporary(place) as near:  # it was made on another disk
+                shutil.copyfile(part, near)
+                _sync(near)
+                near.replace(place)
+            part.unlink()
+
+    def _write(self, place: Path, content: bytes) -> None:
+        if _is_file(place) and place.read_bytes() == content:
+            return
+        with self._temporary(place) as near:
+            near.write_bytes(content)
+            _sync(near)
+            near.replace(place)
+
+    @contextlib.contextmanager
+    def _temporary(self, place: Path) -> Iterator[Path]:
+        """Give a new path on the same disk, and leave nothing there."""
+        near = self._folder(self.root / PARTIAL) / f"{place.name}.{uuid.uuid4().hex}"
+        try:
+            yield near
+        finally:
+            with contextlib.suppress(OSError):
+                near.unlink(missing_ok=True)
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether *path* is a file itself, not a link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,256 @@
+"""Jobs as Redis keeps them: written once, moved by compare-and-set, listed by state."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..clip import Clip, Priority
+from ..clock import SECOND
+from ..errors import JobError, UnknownJob
+from ..job import Job, changed_job, read_job
+from ..keys import Keys
+from ..lifecycle import ENDS, State, allowed
+from ..scripts import CORRECTED, OBSERVED, Scripts, keep_for
+from ..server import Server
+from ..settings import Settings
+
+BOOST_US = {Priority.URGENT: 3600 * SECOND, Priority.NORMAL: 600 * SECOND, Priority.BULK: 0}
+"""How much earlier a job counts as entered. So nobody is overtaken by one that came later than the difference: a bulk
+job yields for an hour to urgent ones at most, and no longer."""
+
+ASK_TIME_EVERY = 2 * SECOND
+"""How long (µs) what the server said of its time is carried on by our own steady clock."""
+
+MENDED_WITHIN = 7 * 86_400
+"""Seconds an ended job's record stays beyond its time where it could not be archived."""
+
+TOLD = ""
+"""What stands for a Celery request that has been given its result."""
+
+
+class ServersClock:
+    """The server's clock, for what is compared with moments that scripts wrote: no machine's own clock counts."""
+
+    def __init__(self, jobs: "Jobs") -> None:
+        self._jobs = jobs
+
+    def now(self) -> int:
+        """Return the server's time as integer microseconds since the epoch."""
+        return self._jobs.about_now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for *seconds*."""
+        time.sleep(seconds)
+
+
+class Jobs:
+    """The job records of one namespace."""
+
+    def __init__(self, redis: Server, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+        self.redis, self.keys, self.scripts = redis, keys, scripts
+        self._retention = settings.retention
+        self._ahead = (0, -ASK_TIME_EVERY)
+        self.lease_us = round(settings.worker.lease.total_seconds() * SECOND)
+
+    @property
+    def retention_s(self) -> int:
+        """Seconds an ended job stays."""
+        return round(self._retention.jobs.total_seconds())
+
+    def enter(self, job_id: str, clip: Clip, quote: int, *, sent: bool, pipeline: Any = None) -> Any:
+        """Write a new job; return ("entered" | "known", the job's id, now). With a pipeline, its answer comes later."""
+        fields: dict[str, Any] = {
+            "request": clip.model_dump_json(exclude_defaults=True),
+            "priority": clip.priority,
+            "project": clip.project,
+            "quote": quote,
+        }
+        return self.scripts.enter(
+            job_id,
+            clip.priority,
+            fields,
+            boost_us=BOOST_US[clip.priority],
+            sent=sent,
+            unique=(clip.project, clip.unique_key) if clip.unique_key else None,
+            unique_ttl_s=self.retention_s,
+            client=pipeline,
+        )
+
+    def saved(self, jobs: int, amount: int) -> None:
+        """Count requests that another job serves as well, and the µ$ that they would have cost."""
+        if jobs:
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.hincrby(self.keys.counters, "reused", jobs)
+            pipe.hincrby(self.keys.counters, "saved", amount)
+            pipe.execute()
+
+    def sent(self, job_ids: Iterable[str]) -> None:
+        """Note that the messages of these jobs have left."""
+        ids = list(job_ids)
+        if ids:
+            self.redis.zrem(self.keys.unsent, *ids)
+
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UnknownJob: there is none with this id, or it has been retired.
+        """
+        return self._known(job_id, self.redis.hgetall(self.keys.job(job_id)))
+
+    @staticmethod
+    def _known(job_id: str, stored: dict[str, str]) -> Job:
+        if not stored.get("state"):
+            raise UnknownJob(f"there is no job {job_id}: it never was submitted here, or it ended long ago")
+        return read_job(job_id, stored)
+
+    def get_many(self, job_ids: Iterable[str]) -> list[Job]:
+        """Return those of the jobs that are known, in one round trip."""
+        ids = list(job_ids)
+        pipe = self.redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hgetall(self.keys.job(job_id))
+        return [read_job(i, stored) for i, stored in zip(ids, pipe.execute(), strict=True) if stored.get("state")]
+
+    def move(
+        self,
+        job: Job,
+        new: State,
+        *,
+        due_in: float | None = None,
+        error: JobError | None = None,
+        unsent: bool = False,
+        stamp: str | None = None,
+        release: bool = False,
+        book: int | None = None,
+        **fields: Any,
+    ) -> Job | None:
+        """Compare and set: take *job* to *new* if it still is as *job* says, else return None.
+
+        *due_in* is in seconds; a job in flight always has one, so that somebody comes back to it. *stamp* names the
+        moment to set. *release* says that its attempt bought nothing: its reservation and its slot are given back in
+        the same step; *book* that it cost so many µ$, for good. A job that ends stays due until its result has been
+        handed over: by the caller, or else by whoever looks at it after the caller's lease.
+        """
+        if not allowed(job.state, new):
+            raise AssertionError(f"{job.id}: {job.state} -> {new} is no move of the life cycle")
+        if error is not None:
+            fields |= {"error_kind": type(error).__name__, "error": str(error)[:1000]}
+        ends = new in ENDS
+        moment = stamp or ("ended" if ends else None)
+        if moment:
+            fields[moment] = self.about_now()
+        due = max(0, round(due_in * SECOND)) if due_in is not None else self.lease_us if ends else None
+        booked = None
+        if job.books and (release or book is not None):
+            booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else CORRECTED)
+        answer = self.scripts.move(
+            job.id,
+            job.state,
+            new,
+            job.priority,
+            fields,
+            version=job.version,
+            due_in_us=due,
+            ttl_s=self.retention_s + MENDED_WITHIN if ends else None,
+            unsent=unsent,
+            booked=booked,
+            project=job.project,
+            keep_for=keep_for(self._retention),
+        )
+        if answer[0] != "moved":
+            return None
+        return changed_job(job, **fields, state=new, version=answer[1]) if job.stored else self.get(job.id)
+
+    def sending(self, job: Job, version: int, at: int) -> Job:
+        """Return *job* as the claim that let it be sent has left it."""
+        return changed_job(job, state=State.SUBMITTING, version=version, sent=at)
+
+    def requeue(self, job: Job, *, held: bool = False, **fields: Any) -> Job | None:
+        """Put a job that bought nothing back in its place in line, for another attempt with a key of its own.
+
+        What its attempt had reserved is given back.
+        *held* says that the caller has the job's message; otherwise a new one has to be sent.
+        """
+        return self.move(job, State.QUEUED, unsent=not held, release=True, attempt_no=job.attempt_no + 1, **fields)
+
+    def look_again(self, job: Job, seconds: float, **fields: Any) -> None:
+        """Set when somebody must look at the job again, and note *fields* of no consequence."""
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.zadd(self.keys.due, {job.id: self.about_now() + round(seconds * SECOND)}, xx=True)
+        if fields:
+            pipe.hset(self.keys.job(job.id), mapping=fields)
+        pipe.execute()
+
+    def begun(self, job: Job) -> int:
+        """Count a run of the fetching stage; return how many have begun and not come back, this one among them."""
+        return int(self.redis.hincrby(self.keys.job(job.id), "runs", 1))
+
+    def came_back(self, job: Job) -> None:
+        """Note that the fetching stage came back, however it went."""
+        self.redis.hset(self.keys.job(job.id), "runs", 0)
+
+    def now(self) -> int:
+        """Return the server's time in epoch microseconds."""
+        seconds, rest = self.redis.time()
+        now = int(seconds) * SECOND + int(rest)
+        self._ahead = (now, time.monotonic_ns() // 1000)
+        return now
+
+    def about_now(self) -> int:
+        """Return the server's time, asked for every few seconds and carried on by this machine's steady clock."""
+        then, at = self._ahead
+        since = time.monotonic_ns() // 1000 - at
+        return then + since if since < ASK_TIME_EVERY else self.now()
+
+    # who waits for a job's result
+
+    def attend(self, job_id: str, task_id: str, canvas: dict[str, Any]) -> Job:
+        """Note that a Celery request waits for the job, and return it; the first canvas for a task id counts.
+
+        Raises:
+            UnknownJob: there is none with this id.
+        """
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.hsetnx(self.keys.audience(job_id), task_id, json.dumps(canvas))
+        pipe.expire(self.keys.audience(job_id), 2 * self.retention_s, nx=True)
+        pipe.hgetall(self.keys.job(job_id))
+        return self._known(job_id, pipe.execute()[-1])
+
+    def audience(self, job_id: str) -> dict[str, dict[str, Any] | None]:
+        """Return the Celery requests that wait for the job: task id to canvas, None where it was told already."""
+        waiting = self.redis.hgetall(self.keys.audience(job_id))
+        return {task_id: json.loads(text) if text else None for task_id, text in waiting.items()}
+
+    def told(self, job_id: str, task_ids: Iterable[str]) -> None:
+        """Note that the job's result has been handed to these requests; nobody has to come back for it."""
+        pipe = self.redis.pipeline(transaction=False)
+        key = self.keys.audience(job_id)
+        for task_id in task_ids:
+            pipe.hset(key, task_id, TOLD)
+        pipe.expire(key, self.retention_s)
+        pipe.zrem(self.keys.due, job_id)
+        pipe.execute()
+
+    # lists
+
+    def ids(self, state: State, priority: Priority = Priority.NORMAL, most: int = 100) -> list[str]:
+        """Return up to *most* jobs in a state: the queued in the order of their turn, others the latest first."""
+        key = self.keys.state(state, priority)
+        found: list[str] = self.redis.zrange(key, 0, most - 1, desc=state is not State.QUEUED)
+        return found
+
+    def latest(self, states: Iterable[State] = State, most: int = 100) -> list[Job]:
+        """Return up to *most* jobs in the given states, the youngest first."""
+        ids: list[str] = []
+        for state in states:
+            for priority in Priority if state is State.QUEUED else [Priority.NORMAL]:
+                ids += self.redis.zrange(self.keys.state(state, priority), 0, most - 1, desc=True)
+        return self.get_many(sorted(ids, reverse=True)[:most])
+
+    def every(self, state: State) -> Iterator[str]:
+        """Go through all jobs in a state, whatever their number."""
+        for priority in Priority if state is State.QUEUED else [Priority.NORMAL]:
+            for job_id, _ in self.redis.zscan_iter(self.keys.state(state, priority), count=500):
+                yield job_id

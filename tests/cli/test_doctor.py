@@ -1,0 +1,117 @@
+"""`doctor`: each thing that can be wrong is found, and said with how to mend it."""
+
+import pytest
+
+from overcrank.cli.exits import Exit
+from overcrank.runtime import Runtime
+from overcrank.sandbox import Sandbox
+
+from .conftest import Shell
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch):
+    """A sandbox that the settings point to."""
+    with Sandbox(clips="tiny") as sandbox:
+        monkeypatch.setenv("OVERCRANK_PROVIDER__BASE_URL", sandbox.url)
+        yield sandbox
+
+
+def verdicts(shell: Shell, *arguments: str) -> dict[str, str]:
+    """Return what the doctor finds, by name."""
+    return {found["name"]: found["verdict"] for found in shell.lines("doctor", *arguments)}
+
+
+def test_a_healthy_house(shell: Shell, vendor: Sandbox):
+    """Where all is well but nobody works yet, nothing is broken, and nothing was bought."""
+    runtime = Runtime(shell.settings)
+    runtime.ledger.tick()
+    assert {
+        "settings": "ok", "redis": "ok", "durability": "warn", "clock": "ok", "workers": "warn", "beat": "ok",
+        "lane": "ok", "provider": "ok", "storage": "ok", "disk": "ok", "prices": "ok",
+    } == {**verdicts(shell), "disk": "ok"}  # fmt: skip
+    assert (Exit.OK, 0) == (shell("doctor").exit_code, vendor.meter()["calls"]["create"])
+
+
+def test_every_finding_says_how_to_mend_it(shell: Shell, vendor: Sandbox):
+    """A doubtful or broken thing comes with what to do."""
+    assert [] == [each for each in shell.lines("doctor") if each["verdict"] != "ok" and not each["mend"]]
+
+
+def test_a_misspelt_setting(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A misspelt name is found first, with the near one."""
+    monkeypatch.setenv("OVERCRANK_LIMIT__RATE", "5")
+    found = shell.lines("doctor")
+    assert [("settings", "fail")] == [(each["name"], each["verdict"]) for each in found]
+    assert "did you mean OVERCRANK_LIMITS__RATE?" in found[0]["text"]
+
+
+def test_no_redis(shell: Shell, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    """Without a server that is found, and the rest is looked at all the same."""
+    monkeypatch.setenv("OVERCRANK_REDIS_URL", "redis://127.0.0.1:1/0")
+    found = verdicts(shell)
+    assert ("fail", "ok", "ok") == (found["redis"], found["provider"], found["prices"])
+    assert Exit.FAILED == shell("doctor").exit_code
+
+
+def test_no_broker(shell: Shell, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    """A broker of its own that does not answer is found."""
+    monkeypatch.setenv("OVERCRANK_BROKER_URL", "redis://127.0.0.1:1/0")
+    assert "fail" == verdicts(shell)["broker"]
+
+
+def test_no_provider(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A provider that does not answer is found."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__BASE_URL", "http://127.0.0.1:1")
+    assert "fail" == verdicts(shell)["provider"]
+
+
+def test_a_wrong_key(shell: Shell, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    """A key that the provider refuses is found, and never shown."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "hs-wrong-wrong-wrong")
+    result = shell("doctor", "--only", "provider")
+    assert (Exit.FAILED, False) == (result.exit_code, "hs-wrong" in result.output)
+    assert "OVERCRANK_PROVIDER__API_KEY" in result.stdout
+
+
+def test_a_stopped_lane(shell: Shell, vendor: Sandbox):
+    """A lane that was stopped is broken until it is resumed."""
+    Runtime(shell.settings).lane.stop("balance", "the balance is gone")
+    assert {"lane": "fail"} == verdicts(shell, "--only", "lane")
+    shell("resume")
+    assert {"lane": "ok"} == verdicts(shell, "--only", "lane")
+
+
+def test_a_model_without_a_price(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A model that the price book does not know is found before a clip is refused for it."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__MODEL", "nobody")
+    assert {"prices": "fail"} == verdicts(shell, "--only", "prices")
+
+
+def test_a_place_for_clips_that_can_not_be(shell: Shell, monkeypatch: pytest.MonkeyPatch, folder):
+    """A storage folder inside a file is found."""
+    (folder / "file").write_text("")
+    monkeypatch.setenv("OVERCRANK_STORAGE__URL", (folder / "file" / "clips").as_uri())
+    assert "fail" == verdicts(shell, "--only", "storage")["storage"]
+
+
+def test_live_is_said_loudly(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """Live spending is no fault, and is said."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__LIVE", "true")
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "hs-not-a-real-key")
+    result = shell("doctor", "--only", "settings")
+    assert (Exit.OK, True) == (result.exit_code, "LIVE" in result.stdout)
+
+
+def test_strict_counts_doubts(shell: Shell, vendor: Sandbox):
+    """`--strict` makes a health check of it: no worker is a failure."""
+    assert (Exit.OK, Exit.FAILED) == (
+        shell("doctor", "--only", "workers").exit_code,
+        shell("doctor", "--only", "workers", "--strict").exit_code,
+    )
+
+
+def test_an_unknown_name_is_a_usage_error(shell: Shell):
+    """`--only` with a name that means nothing is refused, with those that do."""
+    result = shell("doctor", "--only", "weather")
+    assert (Exit.USAGE, True) == (result.exit_code, "settings, redis" in result.stderr)

@@ -1,0 +1,177 @@
+"""`worker`, `beat` and `flower`: what is started, and how it lives and dies."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overcrank.cli import deployment
+from overcrank.cli import run as module
+from overcrank.cli.exits import Exit
+from overcrank.cli.supervisor import Spec
+
+from .conftest import Shell, alive, family, until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
+    """What would have been started."""
+    found: list[Spec] = []
+    monkeypatch.setattr(module, "turn_into", found.append)
+    return found
+
+
+def test_the_roles_of_the_command_line_are_those_of_the_workers():
+    """`--role` offers what `workers/roles.py` knows."""
+    assert set(module.ROLES) == set(deployment.roles().ROLES)
+
+
+@pytest.mark.parametrize("role", module.ROLES)
+def test_worker_starts_celery_with_the_queues_of_its_role(shell: Shell, started: list[Spec], role: str):
+    """The queues come in the role's order, and the threads are those that the role needs."""
+    assert Exit.OK == shell("worker", "--role", role, "--slots", "8").exit_code
+    roles = deployment.roles()
+    command = list(started[0].command)
+    told = {flag: command[command.index(flag) + 1] for flag in ("-A", "-P", "-c", "-Q", "-l")}
+    assert {
+        "-A": "workers.app", "-P": "threads", "-c": str(roles.threads(roles.ROLES[role], 8)),
+        "-Q": ",".join(roles.ROLES[role].queues), "-l": "INFO",
+    } == told  # fmt: skip
+    assert {"OVERCRANKED_ROLE": role, "OVERCRANKED_SLOTS": "8"}.items() <= started[0].env.items()
+    assert {"--without-gossip", "--without-mingle", "-E"} <= set(command)
+
+
+def test_worker_runs_in_the_deployment_folder_and_keeps_paths(shell: Shell, started: list[Spec], folder: Path):
+    """Celery runs where celeryconfig.py is, and relative settings still mean the user's folder."""
+    (folder / "overcrank.toml").write_text('data_dir = "here"\n')
+    shell("worker")
+    told = started[0]
+    assert str(ROOT) == told.cwd == told.env["PYTHONPATH"].split(os.pathsep)[0]
+    assert (str(folder / "overcrank.toml"), str(folder / "here")) == (
+        told.env["OVERCRANK_CONFIG"],
+        told.env["OVERCRANK_DATA_DIR"],
+    )
+
+
+def test_worker_reads_no_settings_from_the_deployment_folder(shell: Shell, started: list[Spec]):
+    """Without a file of the user's, the child is pointed at an empty one."""
+    shell("worker")
+    assert str(deployment.NOTHING) == started[0].env["OVERCRANK_CONFIG"]
+
+
+def test_two_workers_have_names_of_their_own(shell: Shell, started: list[Spec]):
+    """Several workers on one machine do not share a node name, unless told to."""
+    shell("worker")
+    shell("worker")
+    shell("worker", "--name", "mine")
+    names = [list(spec.command)[list(spec.command).index("-n") + 1] for spec in started]
+    assert 3 == len(set(names))
+    assert "mine@%h" == names[2]
+
+
+def test_no_secret_is_an_argument(shell: Shell, started: list[Spec]):
+    """Other users of the machine can read command lines, so passwords are not in them."""
+    shell("flower", "--basic-auth", "me:hunter2")
+    assert "hunter2" not in " ".join(started[0].command)
+    assert "me:hunter2" == started[0].env["FLOWER_BASIC_AUTH"]
+
+
+def test_flower_without_a_password_stays_on_this_machine(shell: Shell, started: list[Spec]):
+    """Another address needs a password; only on this machine does the API answer without."""
+    result = shell("flower", "--address", "0.0.0.0")
+    assert (Exit.CONFIG, []) == (result.exit_code, started)
+    shell("flower")
+    shell("flower", "--address", "0.0.0.0", "--basic-auth", "me:secret")
+    assert ["true", None] == [spec.env.get("FLOWER_UNAUTHENTICATED_API") for spec in started]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--role", "boss"], ["--slots", "0"], ["--pool", "gevent"], ["--loglevel", "LOUD"]]
+)
+def test_wrong_options_end_with_2(shell: Shell, started: list[Spec], arguments: list[str]):
+    """A role, pool or level that is not there is refused before anything starts."""
+    assert (Exit.USAGE, []) == (shell("worker", *arguments).exit_code, started)
+
+
+def test_worker_refuses_a_server_that_would_lose_money(shell: Shell, started: list[Spec], redis):
+    """A server that may evict keys is the wrong kind of Redis."""
+    redis.config_set("maxmemory", "100mb")
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        result = shell("worker")
+    finally:
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", "0")
+    assert (Exit.STORE, []) == (result.exit_code, started)
+    assert "noeviction" in result.stderr
+
+
+@pytest.fixture
+def worker(shell: Shell, start: Any) -> Any:
+    """A worker process that takes jobs."""
+    process = start("worker", "--role", "wait", "--slots", "2")
+    until(lambda: shell.client.stats()["workers"], 30, "the worker did not come up")
+    yield process
+    process.kill()
+    shell.client._runtime.redis.flushall()
+
+
+@pytest.mark.system
+def test_a_worker_comes_back_and_stops_when_asked(shell: Shell, worker: Any):
+    """The Celery process that is killed is replaced; SIGTERM ends both with 0."""
+    [first] = family(worker.pid)
+    os.kill(first, signal.SIGKILL)
+    second = until(lambda: [pid for pid in family(worker.pid) if pid != first])[0]
+    until(lambda: shell.client.stats()["workers"], 30)
+    worker.send_signal(signal.SIGTERM)
+    assert (0, False, False) == (worker.wait(30), alive(first), alive(second))
+
+
+@pytest.mark.system
+def test_a_killed_supervisor_takes_its_worker_along(worker: Any):
+    """When the supervisor is killed outright, its Celery process is gone too."""
+    [child] = family(worker.pid)
+    worker.kill()
+    worker.wait(10)
+    until(lambda: not alive(child), 5)
+
+
+@pytest.mark.system
+def test_a_killed_supervisor_takes_a_prefork_pool_along(shell: Shell, start: Any):
+    """With processes as slots, all of them are gone too."""
+    process = start("worker", "--role", "wait", "--slots", "2", "--pool", "prefork")
+    until(lambda: len(family(process.pid)) >= 3, 30)
+    until(lambda: shell.client.stats()["workers"], 30)
+    pool = family(process.pid)
+    process.kill()
+    process.wait(10)
+    until(lambda: not any(map(alive, pool)), 15, "a process of the pool outlived its supervisor")
+    shell.client._runtime.redis.flushall()
+
+
+@pytest.mark.system
+def test_a_worker_without_events_sends_none(shell: Shell, start: Any):
+    """`--no-events` starts, and the worker says that it sends none."""
+    process = start("worker", "--role", "wait", "--slots", "2", "--no-events")
+    until(lambda: shell.client.stats()["workers"], 30)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=30)
+    assert 0 == process.returncode
+    assert "task events: OFF" in said
+    shell.client._runtime.redis.flushall()
+
+
+@pytest.mark.system
+def test_beat_ticks_and_stops_when_asked(shell: Shell, start: Any, folder: Path):
+    """Beat sends its tasks to their queue, keeps its memory in the data folder, and ends with 0."""
+    redis = shell.client._runtime.redis
+    process = start("beat")
+    until(lambda: redis.llen("overcrank.beat"), 30, "beat sent nothing")
+    process.send_signal(signal.SIGINT)
+    assert 0 == process.wait(20)
+    assert list((folder / "overcrank-data").glob("beat-schedule*"))
+    redis.flushall()

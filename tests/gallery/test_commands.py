@@ -1,0 +1,79 @@
+"""`overcrank plan` and `overcrank gallery`, as somebody types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from overcrank.cli.exits import Exit
+from overcrank.cli.root import cli
+from overcrank.client import Client
+from overcrank.settings import Settings
+
+
+@pytest.fixture
+def client(redis: Redis, configured: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A producer that the command line finds, too."""
+    settings = configured()
+    monkeypatch.setenv("OVERCRANK_REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("OVERCRANK_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("COLUMNS", "120")
+    return Client(settings)
+
+
+def run(*arguments: str) -> Result:
+    """Type it."""
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_plan_shows_choice_saving_and_chart(client) -> None:
+    """For people: what, for how much, why, and the alternatives."""
+    result = run("plan", "a quiet room", "--purpose", "preview")
+    assert Exit.OK == result.exit_code
+    for words in ("30 fps, 1280x720 for $0.45375: 88 % less than $3.8925", "strength 0.60", "chosen", "◉", "240 fps"):
+        assert words in result.stdout
+
+
+def test_plan_speaks_json_and_draws(client, tmp_path) -> None:
+    """For programs: the clip to submit; the chart goes to a file."""
+    result = run("--json", "plan", "water", "--quality", "9.4", "--budget", "$4", "--svg", str(tmp_path / "plan.svg"))
+    said = json.loads(result.stdout)
+    assert {"prompt": "water", "fps": 120, "resolution": "1920x1080", "physics_strength": 0.7} == said["clip"]
+    assert "<svg" in (tmp_path / "plan.svg").read_text()
+
+
+def test_no_plan_is_an_error_that_says_what_comes_nearest(client) -> None:
+    """The exit code is that of a wrong request; nothing was enqueued."""
+    result = run("plan", "water", "--quality", "9.8", "--budget", "1")
+    assert (Exit.USAGE, True, 0) == (
+        result.exit_code, "the cheapest that good is" in result.stderr, client.stats()["entered"]
+    )  # fmt: skip
+
+
+def test_submit_by_plan_enqueues_what_was_planned(client) -> None:
+    """The clip has what the plan chose, and what was named stays."""
+    result = run("--json", "submit", "a quiet room", "--plan", "--purpose", "preview", "--duration", "3")
+    job = json.loads(result.stdout)
+    assert (30, "1280x720", 3.0, "0.27225") == (
+        job["clip"]["fps"], job["clip"]["resolution"], job["clip"]["duration"], job["quote_usd"]
+    )  # fmt: skip
+
+
+def test_gallery_writes_a_page_of_the_jobs_that_were_named(client, tmp_path) -> None:
+    """Of those, or of a project, or of the latest."""
+    first, second = client.submit_many([{"prompt": "one"}, {"prompt": "two", "project": "film"}])
+    page = tmp_path / "g.html"
+    for arguments, shown in (([], "one two"), ([first.id], "one"), (["--project", "film"], "two")):
+        result = run("gallery", *arguments, "--to", str(page))
+        assert (Exit.OK, page.as_uri()) == (result.exit_code, result.stdout.split()[-1])
+        assert shown.split() == [word for word in ("one", "two") if f"<h2>{word}</h2>" in page.read_text()]
+    assert Exit.NOT_FOUND == run("gallery", second.id[:-1] + "0", "--to", str(page)).exit_code or second.id[-1] == "0"
+
+
+def test_the_page_opens_where_nothing_is(client, tmp_path) -> None:
+    """An empty batch is a page that says so."""
+    run("gallery", "--to", str(tmp_path / "deep" / "g.html"))
+    assert "0 clips: no clips" in Path(tmp_path / "deep" / "g.html").read_text()

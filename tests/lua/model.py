@@ -1,0 +1,384 @@
+"""The gate and the ledger as plain Python: what the scripts have to answer, and what must hold after every step."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from desk import HORIZON, HOUR, PATIENCE, PERMIT, Desk, replayed
+
+from overcrank.clip import Priority
+from overcrank.clock import SECOND
+from overcrank.keys import DAY
+from overcrank.lifecycle import State
+from overcrank.store.jobs import BOOST_US
+
+LOOK = 16
+"""How many in line the gate looks at one by one."""
+
+
+@dataclass
+class Record:
+    """One job."""
+
+    score: int
+    quote: int
+    state: str = "queued"
+    version: int = 1
+    attempt_no: int = 1
+    project: str = "default"
+
+
+@dataclass
+class Try:
+    """One attempt."""
+
+    worker: str
+    admitted: int
+    window: int
+    quote: int
+    held: int
+    state: str = "reserved"
+    cost: int = 0
+    version: int = 0
+    project: str = "default"
+
+
+@dataclass
+class Rate:
+    """Where the lane's rate is."""
+
+    tat: int = 0
+    cool: int = 0
+    ppm: int = 1_000_000
+    since: int = 0
+    cut_at: int = 0
+
+    def at(self, now: int) -> int:
+        """Return the rate in millionths of the full one at a moment."""
+        return min(1_000_000, self.ppm + (now - self.since) // SECOND * 20_000)
+
+
+@dataclass
+class Model:
+    """What is allowed and what has happened."""
+
+    interval: int
+    burst: int
+    concurrency: int
+    cap: int
+    now: int
+    day_cap: int | None = None
+    project_cap: int | None = None
+    rate: Rate = field(default_factory=Rate)
+    jobs: dict[str, Record] = field(default_factory=dict)
+    tries: dict[str, Try] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)  # who asks, and until when it counts as there
+    passed: list[int] = field(default_factory=list)
+    overrun: Counter[int] = field(default_factory=Counter)
+    parked: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    afoot: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def window(self) -> int:
+        """The start of the current window."""
+        return self.now - self.now % HOUR
+
+    def spacing(self, ppm: int) -> int:
+        """Return microseconds between two permits at a rate."""
+        return -(-self.interval * 1_000_000 // ppm)
+
+    def books(self) -> dict[int, tuple[int, int]]:
+        """Return what is reserved and spent by window, summed over the attempts."""
+        found: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for each in self.tries.values():
+            reserved, spent = found[each.window]
+            found[each.window] = (reserved + each.held, spent + each.cost)
+        return found
+
+    def used(self, *, day: bool = False, project: str | None = None) -> int:
+        """Return what is reserved and spent in the current window or day, of all or of one project."""
+        now = self.now - self.now % DAY
+        return sum(
+            each.held + each.cost
+            for each in self.tries.values()
+            if (each.window - each.window % DAY == now if day else each.window == self.window)
+            and project in {None, each.project}
+        )
+
+    def _project_limit(self, name: str, job: Record) -> str | None:
+        """Return why a job's project alone may not go on; a promise is used up by asking."""
+        promised = self.afoot[job.project].pop(name, None)
+        cap = 10**15 if self.project_cap is None else self.project_cap
+        left = cap - self.used(project=job.project)
+        if left - sum(self.afoot[job.project].values()) < job.quote:
+            return "project-budget"
+        line = self.parked[job.project]
+        return "project-line" if line and promised is None and line[0][0] < job.score else None
+
+    def release(self, project: str) -> list[str]:
+        """Return who goes on of a project's parked jobs."""
+        found: list[str] = []
+        cap = 10**15 if self.project_cap is None else self.project_cap
+        left = cap - self.used(project=project) - sum(self.afoot[project].values())
+        while self.parked[project]:
+            name = self.parked[project][0][1]
+            job = self.jobs[name]
+            if job.quote > left:
+                break
+            left -= job.quote
+            self.parked[project].pop(0)
+            job.state, job.version = "queued", job.version + 1
+            self.afoot[project][name] = job.quote
+            found.append(name)
+        return found
+
+    def taken(self) -> int:
+        """Return how many slots are taken now."""
+        return sum(until > self.now for until in self.slots.values())
+
+    def opens(self, turn: int) -> int:
+        """Return when there is a permit for the caller with so many before it."""
+        spacing = self.spacing(self.rate.at(self.now))
+        tat = min(max(self.rate.tat, self.now), self.now + self.burst * spacing)
+        return tat + (turn + 1 - self.burst) * spacing
+
+    def permit(self) -> None:
+        """Use one permit up."""
+        spacing = self.spacing(self.rate.at(self.now))
+        self.rate.tat = min(max(self.rate.tat, self.now), self.now + self.burst * spacing) + spacing
+        self.passed.append(self.now)
+
+    def admit(self, name: str, worker: str) -> list[str]:
+        """Return what the gate has to answer."""
+        job = self.jobs[name]
+        attempt = f"{name}.{job.attempt_no}"
+        if job.state != "queued":
+            made = self.tries.get(attempt)
+            if job.state == "admitted" and made and made.worker == worker:
+                return ["admitted", str(made.admitted), str(job.version)]
+            return ["moved", job.state]
+        self.waiting.setdefault(name, 0)
+        if job.quote > self.cap:
+            del self.waiting[name]
+            return ["refused", str(self.cap), "lane"]
+        if self.day_cap is not None and job.quote > self.day_cap:
+            del self.waiting[name]
+            return ["refused", str(self.day_cap), "lane"]
+        if self.project_cap is not None and job.quote > self.project_cap:
+            del self.waiting[name]
+            return ["refused", str(self.project_cap), "project"]
+        if limit := self._project_limit(name, job):
+            del self.waiting[name]
+            job.state, job.version = "parked", job.version + 1
+            insort(self.parked[job.project], (job.score, name))
+            return ["parked", limit]
+        ahead = [other for other in self.waiting if (self.jobs[other].score, other) < (job.score, name)]
+        ahead.sort(key=lambda other: (self.jobs[other].score, other))
+        near = ahead[:LOOK]
+        for gone in [other for other in near if self.waiting[other] < self.now]:
+            del self.waiting[gone]
+            ahead.remove(gone)
+            near.remove(gone)
+        why, at = self._blocked(job, len(ahead), near)
+        if why:
+            at = max(at, self.now + 1000)
+            self.waiting[name] = min(at, self.now + PATIENCE) + 300_000
+            return ["deferred", why, str(at), str(self.now)]
+        self.permit()
+        del self.waiting[name]
+        self.slots[attempt] = self.now + HORIZON
+        self.tries[attempt] = Try(worker, self.now, self.window, job.quote, job.quote, project=job.project)
+        job.state, job.version = "admitted", job.version + 1
+        return ["admitted", str(self.now), str(job.version)]
+
+    def _blocked(self, job: Record, ahead: int, near: list[str]) -> tuple[str, int]:
+        opens = self.opens(ahead)
+        if self.now < self.rate.cool:
+            return "cool-down", max(self.rate.cool, opens)
+        if self.interval and opens > self.now:
+            return "rate", opens
+        if self.concurrency and self.taken() + ahead >= self.concurrency:
+            return "slots", self.now + SECOND
+        owed = sum(self.jobs[other].quote for other in near)
+        if sum(self.books()[self.window]) + owed + job.quote > self.cap:
+            return "budget", self.window + HOUR
+        if self.day_cap is not None and self.used(day=True) + owed + job.quote > self.day_cap:
+            return "day-budget", self.now - self.now % DAY + DAY
+        return "", 0
+
+    def claim(self, name: str, worker: str) -> list[str]:
+        """Return who may send."""
+        job = self.jobs[name]
+        made = self.tries.get(f"{name}.{job.attempt_no}")
+        if job.state != "admitted" or made is None or made.worker != worker or made.state != "reserved":
+            return ["moved", job.state]
+        if self.now - made.admitted > PERMIT:
+            return ["aged", str(job.version)]
+        job.state, job.version, made.state = "submitting", job.version + 1, "submitting"
+        return ["go", str(job.version), str(self.now), 0]
+
+    def settle(self, attempt: str, cost: int, version: int, *, keep: bool, free: bool) -> list[str]:
+        """Return what the books have to answer."""
+        made = self.tries.get(attempt)
+        if made is None:
+            return ["unknown"]
+        if version <= made.version:
+            return ["stale", made.state, str(made.cost)]
+        made.held, made.cost, made.version = made.held if keep else 0, cost, version
+        made.state = "charged" if cost else "free"
+        if free:
+            self.slots.pop(attempt, None)
+        over = max(0, cost - made.quote)
+        self.overrun[made.window] += over + (made.held and cost)
+        return ["settled", str(cost), str(over)]
+
+    def give_back(self, name: str, version: int) -> bool:
+        """Tell whether a job can be put back, and do so."""
+        job = self.jobs[name]
+        if job.state not in {"admitted", "submitting"} or job.version != version:
+            return False
+        attempt = f"{name}.{job.attempt_no}"
+        made = self.tries[attempt]
+        if made.version < 2:
+            made.held, made.cost, made.version, made.state = 0, 0, 2, "released"
+            self.slots.pop(attempt, None)
+        job.state, job.version, job.attempt_no = "queued", job.version + 1, job.attempt_no + 1
+        return True
+
+    def cool(self, wait: int, admitted: int, *, cut: bool) -> tuple[int, int]:
+        """Return until when the lane has to wait, and how fast it goes then."""
+        rate = self.rate
+        if cut and admitted > rate.cut_at:
+            full = rate.at(self.now)
+            rate.ppm, rate.since, rate.cut_at = max(100_000, full * 7 // 10), self.now, self.now
+            rate.tat = self.now + -(-max(0, rate.tat - self.now) * full // rate.ppm)
+        rate.cool = max(rate.cool, self.now + wait)
+        rate.tat = max(rate.tat, self.now, rate.cool + (self.burst - 1) * self.spacing(rate.at(rate.cool)))
+        return rate.cool, rate.at(self.now)
+
+    def resend(self) -> list[str]:
+        """Return whether an attempt may be sent once more."""
+        opens = self.opens(0)
+        if self.now < self.rate.cool:
+            return ["deferred", "cool-down", str(max(self.rate.cool, opens, self.now + 1000))]
+        if self.interval and opens > self.now:
+            return ["deferred", "rate", str(max(opens, self.now + 1000))]
+        self.permit()
+        return ["go", str(self.now)]
+
+
+class Play:
+    """Scripts and model side by side: each step is asked of both, and what must hold is looked at after it."""
+
+    def __init__(
+        self, desk: Desk, interval: int, burst: int, concurrency: int, cap: int, day_cap: int | None = None,
+        project_cap: int | None = None,
+    ) -> None:  # fmt: skip
+        self.desk = desk
+        desk.limits(interval=interval, burst=burst, concurrency=concurrency, cap=cap)
+        caps = {"lane/day": day_cap, "project:*/window": project_cap}
+        for span, amount in caps.items():
+            if amount is not None:
+                desk.caps(**{span: amount})
+        self.model = Model(interval, burst, concurrency, cap, desk.now, day_cap, project_cap)
+
+    def pass_time(self, microseconds: int) -> None:
+        """Let time go by for both."""
+        self.desk.pass_time(microseconds)
+        self.model.now += microseconds
+
+    def enter(self, priority: Priority, quote: int, project: str = "default") -> str:
+        """Enter one more job."""
+        name = f"j{len(self.model.jobs):03}"
+        self.model.jobs[name] = Record(self.model.now - BOOST_US[priority], quote, project=project)
+        self.desk.enter(name, priority, quote=quote, project=project)
+        return name
+
+    def release(self, project: str) -> None:
+        """Let parked jobs go."""
+        heads = self.desk.redis.zrange(self.desk.keys.parked(project), 0, -1)
+        said = self.desk.scripts.release(project, heads, period=self.desk.period(), now=self.desk.now)
+        assert ["released", *self.model.release(project)] == list(said)
+
+    def admit(self, name: str, worker: str) -> None:
+        """Ask the gate."""
+        job = self.model.jobs[name]
+        number, before = job.attempt_no, self.model.jobs[name].state
+        said = self.desk.admit(name, worker=worker, quote=job.quote, attempt_no=number)
+        assert self.model.admit(name, worker) == said, (name, worker, before)
+
+    def claim(self, name: str, worker: str) -> None:
+        """Ask who may send."""
+        number = self.model.jobs[name].attempt_no
+        said = self.desk.claim(name, worker, number)
+        assert self.model.claim(name, worker) == said
+
+    def settle(self, attempt: str, cost: int, version: int, *, keep: bool = False, free: bool = True) -> None:
+        """Report what an attempt came to."""
+        name, _, number = attempt.partition(".")
+        said = self.desk.settle(name, cost, version=version, number=number, keep=keep, free=free)
+        assert self.model.settle(attempt, cost, version, keep=keep, free=free) == said
+
+    def give_back(self, name: str, version: int) -> None:
+        """Put a job back that bought nothing."""
+        job = self.model.jobs[name]
+        made = self.model.tries.get(f"{name}.{job.attempt_no}")
+        old = State(job.state) if job.state in {"admitted", "submitting"} else State.ADMITTED
+        said = self.desk.move(
+            name, old, State.QUEUED, version=version, fields={"attempt_no": job.attempt_no + 1},
+            booked=(f"{name}.{job.attempt_no}", self.desk.books(f"{name}.{job.attempt_no}"), 0, 2) if made else None,
+        )  # fmt: skip
+        assert self.model.give_back(name, version) == (said[0] == "moved")
+
+    def cool(self, wait: int, ago: int, *, cut: bool) -> None:
+        """Say that the provider complained about a call admitted so long ago."""
+        admitted = self.model.now - ago
+        assert self.model.cool(wait, admitted, cut=cut) == self.desk.cool(
+            wait, admitted, kind="rate" if cut else "none"
+        )
+
+    def resend(self) -> None:
+        """Ask to send once more."""
+        said = self.desk.resend()
+        expected = self.model.resend()
+        assert expected == said[: len(expected)]
+
+    def holds(self) -> None:
+        """Look at everything that must hold at any time."""
+        model, desk = self.model, self.desk
+        books = {desk.window_key(start): book for start, book in model.books().items()}
+        for key, (reserved, spent) in books.items():
+            stored = tuple(int(value or 0) for value in desk.redis.hmget(key, "reserved", "spent"))
+            assert (reserved, spent) == stored, "the counters are the sums over the attempts"
+            assert reserved >= 0
+            assert spent >= 0
+        for start, (reserved, spent) in model.books().items():
+            assert reserved + spent <= model.cap + model.overrun[start], (
+                "never above the cap, but for a recorded overrun"
+            )
+        told = replayed(desk.redis.xrange(desk.keys.journal))
+        assert books == {key: book for key, book in told.items() if ":window:" in key or "}:window" in key}, (
+            "the journal tells the books"
+        )
+        assert {name for name, until in model.slots.items() if until > model.now} == desk.slots()
+        assert not model.concurrency or model.taken() <= model.concurrency
+        for name, job in model.jobs.items():
+            assert (job.state, str(job.version), str(job.attempt_no)) == tuple(
+                desk.redis.hmget(desk.keys.job(name), "state", "version", "attempt_no")
+            )
+        for project, line in model.parked.items():
+            assert [name for _, name in line] == desk.redis.zrange(desk.keys.parked(project), 0, -1)
+        waiting = sum(job.quote for job in model.jobs.values() if job.state in {"queued", "parked"})
+        assert waiting == int(desk.redis.hget(desk.keys.counters, "waiting_cost") or 0), "what waits is known in money"
+        within(model.passed, model.burst, model.interval)
+
+
+def within(passed: list[int], burst: int, interval: int) -> None:
+    """Check that in every span W no more than burst + W / interval were let through."""
+    times = sorted(passed)
+    for first, start in enumerate(times):
+        for last in range(first, len(times)):
+            assert not interval or last - first + 1 <= burst + (times[last] - start) // interval

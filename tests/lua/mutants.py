@@ -1,0 +1,172 @@
+"""Mistakes somebody might make in a script: where, what stands there, what the mistake would be, and what it would do.
+
+`test_mutants.py` makes each of them in turn and expects the other tests to notice.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One mistake."""
+
+    script: str
+    text: str
+    mistake: str
+    harm: str
+
+
+MUTANTS = [
+    # money
+    Mutant("book", "if report.version <= num(was[4]) then", "if false then", "a repeated report is booked twice"),
+    Mutant("book", "if report.version <= num(was[4])", "if report.version < num(was[4])", "the same report twice"),
+    Mutant("book", "report.keep and num(was[2]) or 0", "0", "a job in doubt frees its money"),
+    Mutant("book", "report.keep and num(was[2]) or 0", "num(was[2])", "no reservation is ever given back"),
+    Mutant("book", "report.cost - num(was[3])\n", "report.cost\n", "a correction is added, not absolute"),
+    Mutant("book", "report.free and redis", "redis", "a job in doubt frees its slot"),
+    Mutant("book", "report.free and redis", "false and redis", "a slot is never freed"),
+    Mutant("book", "'open', int(open), 'cost'", "'cost'", "what is open is not written down"),
+    Mutant("book", "if open == 0 then", "if true then", "the record of an attempt in doubt expires"),
+    Mutant("book", "'amount', int(report.cost)", "'amount', int(spent)", "the journal tells differences"),
+    Mutant("book", "math.max(0, report.cost - num(was[5]))", "0", "an overrun is not seen"),
+    Mutant(
+        "book",
+        "if not was[1] or was[6] ~= table.concat(books, ' ') then return {'unknown'} end",
+        "",
+        "a report from nowhere is booked",
+    ),
+    Mutant("book", "if reserved + spent < 0 then", "if false then", "returned money wakes nobody"),
+    Mutant("budgets", "used = num(is[1]) + num(is[2])", "used = num(is[2])", "room ignores what is reserved"),
+    Mutant("budgets", "used = num(is[1]) + num(is[2])", "used = num(is[1])", "room ignores what is spent"),
+    Mutant("line", "return common - line.owed, false", "return common, false", "room ignores those ahead"),
+    Mutant("line", "common - line.owed, false", "common - line.owed - 1, false", "the last cent can not be used"),
+    Mutant("line", "common - line.owed, false", "common - line.owed + 1, false", "one too much fits"),
+    Mutant("line", "math.max(0, math.min(line.owed, common))", "0", "an urgent job takes the room of those ahead"),
+    Mutant("line", "math.floor(book.cap * share / 100) - book.urgent", "0", "nothing is kept for urgent jobs"),
+    Mutant("line", "share / 100) - book.urgent", "share / 100)", "what urgent jobs used is kept once more"),
+    Mutant(
+        "line", "if kept > 0 and line.first > common then", "if false then", "bulk stands in the way of the kept share"
+    ),
+    Mutant("budgets", "if found[i].cap and quote > found[i].most then", "if false then", "waits for ever"),
+    Mutant("budgets", "most = cap and math.max(cap, num(set[i]))", "most = cap", "a lower hour refuses"),
+    Mutant("budgets", "num(is[3] or set[i])", "num(set[i])", "a window's own cap is ignored"),
+    Mutant("budgets", "now - now % length == start and", "", "the client's clock chooses the window"),
+    Mutant("budgets", "today == day then", "true then", "the client's clock chooses the day"),
+    Mutant("budgets", "if set == length and", "if", "a window of another length is booked in"),
+    Mutant("budgets", "redis.call('HINCRBY', books[i], 'reserved', int(amount))", "", "nothing is reserved"),
+    Mutant("budgets", "if not last[1] then found.lost = redis.call('XLEN', journal) > 0 end", "", "a lost lane opens"),
+    Mutant("budgets", "i < 3 and last[i + 1] == books[i] or", "", "a lost book of the lane is begun anew"),
+    Mutant("budgets", "or i > 2 and found[i - 2].knows", "", "a lost book of a project is begun anew"),
+    Mutant("budgets", "is[4] ~= found.epoch or", "", "a book of another epoch counts"),
+    Mutant("budgets", "or not (is[1] and is[2])", "", "half a book counts"),
+    Mutant("admit", "if found.lost then", "if false then", "lost books admit"),
+    Mutant("admit", "if found.paused then", "if false then", "a paused lane admits"),
+    Mutant("admit", "if found[2].short then", "if false then", "the day has no cap"),
+    Mutant("park", "if found.project_paused then return 'project-paused' end", "", "a paused project is admitted"),
+    Mutant("park", "- num(promised[2])", "", "a newcomer takes the room of who was let go"),
+    Mutant("park", "+ num(promised[1]) <", "<", "who was let go finds its own room taken"),
+    Mutant("park", "num(head[2]) < score then", "false then", "a newcomer passes the parked"),
+    Mutant("park", "not promised[1] and", "", "who was let go is parked behind the rest again"),
+    Mutant("move", "if promised then", "if false then", "who is cancelled keeps its promised room"),
+    Mutant("release", "amount > left and", "false and", "all parked jobs are let go at once"),
+    Mutant("release", "left = left - amount", "", "more is let go than there is room for"),
+    Mutant("release", "redis.call('HINCRBY', afoot, 'sum', int(amount))", "", "room is promised twice"),
+    Mutant("release", "[1] ~= job_id then break end", "[1] == nil then break end", "the parked go out of order"),
+    Mutant("release", "redis.call('ZADD', unsent, int(now), job_id)", "", "a job let go has no message"),
+    Mutant("resend", "reserve(lane, new, found, project, amount, urgent, window_ttl_s)", "", "nothing comes along"),
+    Mutant("resend", "found[i].cap - found[i].used < amount", "false", "what comes along breaks the cap"),
+    Mutant(
+        "allow", "if beside and (layer == 'configured' or value == '') then", "if false then", "a restart overrules"
+    ),
+    # the gate
+    Mutant("admit", "held[1] == worker then return {'admitted'", "false then return {'admitted'", "no replay"),
+    Mutant("admit", "and held[1] == worker then", "then", "another worker is told that it may send"),
+    Mutant("admit", "is[1] ~= 'queued' or is[3] ~= attempt_no", "is[1] ~= 'queued'", "an attempt of yesterday goes"),
+    Mutant("admit", "if is[1] ~= 'queued' or is[3] ~= attempt_no then", "if false then", "every repetition is charged"),
+    Mutant("pace", "if is.stopped then", "if false then", "a stopped lane is open"),
+    Mutant("pace", "if now < is.cool then", "if false then", "a cool-down holds nobody"),
+    Mutant("pace", "if now < is.cool then", "if now <= is.cool then", "a cool-down is too long"),
+    Mutant("pace", "if is.interval > 0 and opens > now then", "if false then", "there is no rate"),
+    Mutant("pace", "and opens > now then", "and opens >= now then", "told when to come, and sent away again"),
+    Mutant(
+        "pace", "math.min(math.max(num(at[1]), now), now + is.burst * is.spacing)", "num(at[1])", "a pause saves up"
+    ),
+    Mutant("pace", "now + is.burst * is.spacing)", "now + 1e15)", "a raised rate waits out old debt"),
+    Mutant("pace", "math.ceil(is.interval * 1000000 / ppm)", "is.interval", "a lowered rate is ignored"),
+    Mutant(
+        "pace", "(ahead + 1 - is.burst) * is.spacing", "(1 - is.burst) * is.spacing", "all are told the same moment"
+    ),
+    Mutant("pace", "+ ahead >= is.most", ">= is.most", "who comes first gets the slot"),
+    Mutant("pace", "+ ahead >= is.most", "+ ahead > is.most", "one slot too many"),
+    Mutant("admit", "redis.call('ZADD', slots, int(now + horizon_us), attempt_id)", "", "slots are not counted"),
+    Mutant("pace", "int(now + 1), '+inf')", "'-inf', '+inf')", "a lost job keeps its slot for ever"),
+    Mutant("line", "redis.call('ZRANK', holders", "redis.call('ZREVRANK', holders", "the line is the wrong way round"),
+    Mutant("line", "math.min(rank, LOOK) - 1", "-1", "those behind count as ahead"),
+    Mutant("line", "line.count + math.max(0, rank - LOOK)", "line.count", "the seventeenth counts like the first"),
+    Mutant("line", "if num(there[i]) < now then", "if false then", "who went away holds up the rest"),
+    Mutant("line", "if num(there[i]) < now then", "if num(there[i]) <= now then", "somewhat late is too late"),
+    Mutant("admit", "math.min(at, now + patience_us)", "at", "the gate waits for an hour for who went away"),
+    Mutant("admit", "at = math.max(at, now + 1000)", "", "who is told to come back at once asks without end"),
+    Mutant("admit", "if not pace.set or pace.length <= 0 then", "if pace.length <= 0 then", "fails open"),
+    Mutant("admit", "redis.call('ZADD', due, int(now + lease_us), job_id)", "", "nobody comes back to the job"),
+    Mutant("admit", "redis.call('ZREM', queued, job_id)", "", "a job in flight is still queued"),
+    Mutant("admit", "local now = clock(ARGV[17])", "local now = start", "the caller's clock decides"),
+    # who may send
+    Mutant("claim", "held[1] ~= worker", "false", "any worker may send"),
+    Mutant("claim", "held[3] ~= 'reserved'", "false", "a permit given back is still good"),
+    Mutant("claim", "> permit_us", ">= permit_us", "a permit ages too early"),
+    Mutant("claim", "if now - num(held[2]) > permit_us", "if false", "a permit never ages"),
+    Mutant("claim", "redis.call('ZADD', due", "redis.call('ZADD', KEYS[5]", "nobody looks after what is being sent"),
+    # jobs
+    Mutant("move", "is[1] ~= old or", "", "a move from any state"),
+    Mutant("move", "(version ~= '' and is[2] ~= version)", "false", "no compare, only set"),
+    Mutant("move", "new == 'queued' and is[3] or int(now)", "int(now)", "who is put back goes to the end"),
+    Mutant("move", "if booked ~= '' then", "if false then", "what was reserved stays reserved"),
+    Mutant("move", "redis.call('ZADD', unsent, int(now), job_id) else", "else", "a job without a message is forgotten"),
+    Mutant("move", "  redis.call('EXPIRE', job, ttl_s)\n", "", "an ended job stays for ever"),
+    Mutant("enter", "if redis.call('EXISTS', job) == 1 then", "if false then", "a repeated message enters again"),
+    Mutant("enter", "if other and other ~= job_id then", "if false then", "a unique key is not unique"),
+    Mutant("enter", "int(now - boost_us)", "int(now)", "there are no priorities"),
+    Mutant("enter", "if sent == '0' then", "if false then", "an unsent job is forgotten"),
+    Mutant("due", "for _, job_id in ipairs(found) do", "for _, job_id in ipairs({}) do", "two take the same job"),
+    Mutant("due", "'-inf', int(now)", "'-inf', '+inf'", "a job is looked at before it is due"),
+    Mutant("renew", "== ARGV[2 * i - 1]", "~= ''", "a heartbeat pulls a job back that went on"),
+    Mutant("renew", "'XX', 'CH'", "'CH'", "a heartbeat revives what is over"),
+    Mutant("leave", "return redis.call('ZREM', holders, job_id)", "return 0", "a handed back job holds its place"),
+    # the shared cool-down
+    Mutant("cool", "admitted_us > num(at[5])", "true", "seven refusals of one flight are seven cuts"),
+    Mutant("cool", "math.ceil(owed * full / ppm)", "owed", "a cut frees permits"),
+    Mutant("cool", "kind == 'rate' and", "", "a refusal for concurrency slows the rate"),
+    Mutant("cool", "math.max(100000,", "math.max(0,", "the rate falls to nothing"),
+    Mutant("cool", "math.max(num(at[2]), now + wait_us)", "now + wait_us", "a later complaint shortens the wait"),
+    Mutant("cool", "ends + (num(set[2]) - 1) * spacing", "0", "a cool-down ends with a burst"),
+    Mutant("cool", "/ rate(ends))", "/ rate(now))", "a permit is idle when it ends"),
+    Mutant("resend", "if why then", "if false then", "a repetition waits for nothing"),
+    Mutant("resend", "take(lane, pace, attempt_id, probe_us, now)", "", "a repetition is not counted"),
+    Mutant("cool", "admitted_us > num(at[6])", "true", "one flight lowers the slots again and again"),
+    Mutant("cool", "math.min(others, most - 1)", "others", "the slots are never lowered"),
+    Mutant("pace", "math.floor((now - num(at[7])) / 10000000)", "0", "lowered slots never come back"),
+    Mutant(
+        "pace",
+        "if is.most == 0 or lowered < is.most then is.most = lowered end",
+        "",
+        "a refusal for slots is forgotten",
+    ),
+    # the breaker
+    Mutant("heard", "bad < threshold and not at[2]", "false", "the first bad answer opens the breaker"),
+    Mutant("heard", "if threshold == 0 or", "if", "a breaker that is switched off opens"),
+    Mutant("heard", "pause_us * 2 ^ math.min(trips - 1, 30)", "pause_us", "the pauses do not grow"),
+    Mutant("heard", "math.min(longest_us,", "math.max(0,", "the pauses grow for ever"),
+    Mutant(
+        "heard", "not probing and admitted_us <= num(at[4])", "false", "an answer from before the trouble closes it"
+    ),
+    Mutant(
+        "heard", "redis.call('HDEL', lane, 'bad', 'open_until'", "redis.call('HDEL', lane, 'open_until'", "not in a row"
+    ),
+    Mutant(
+        "heard", "if at[2] and not probing then return", "if false then return", "one flight opens it again and again"
+    ),
+    Mutant("pace", "if now < is.open_until then", "if false then", "an open breaker lets through"),
+    Mutant("pace", "is.probe and now < is.probe_until", "false", "everybody is a probe"),
+    Mutant("pace", "and now < is.probe_until", "", "a dead prober blocks for ever"),
+    Mutant("pace", "(ahead > 0 or", "(false or", "who comes first is the probe"),
+]

@@ -1,0 +1,162 @@
+"""Waiting for a generation: every answer, what it costs, and when to look again."""
+
+from collections.abc import Callable
+
+import pytest
+from bench import QUOTE, READY, Bench
+
+from overcrank.errors import GenerationFailed, Undeliverable
+from overcrank.lifecycle import State
+from overcrank.outcome import Done, Ended, Next
+from overcrank.pipeline import flow
+from overcrank.providers import base as answers
+
+
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [
+        (answers.Running(progress=40, eta=5), 4, 5),
+        (answers.Running(eta=0), -0.5, 0.05),
+        (answers.Running(), 1, 2),
+        (answers.Unavailable("503"), 1, 2),
+        (answers.Unavailable("429", retry_after=60), 59, 60),
+        (answers.Missing("404"), 1, 2),
+        (answers.Stopped("key", "wrong"), 4, 5),
+    ],
+)
+def test_what_is_not_ready_is_looked_at_again(
+    bench: Bench, said: answers.StatusAnswer, least: float, most: float
+) -> None:
+    """Nothing is booked, nothing is free, and the next look comes when it may help."""
+    job = bench.at(State.GENERATING)
+    bench.say("status", said)
+    assert Done("later") == bench.attend(job)
+    assert (State.GENERATING, (QUOTE, 0), 1) == (bench.jobs.get(job.id).state, bench.money(), len(bench.slots()))
+    assert least < (bench.due_in(job) or 0) <= most
+    assert isinstance(said, answers.Stopped) == bool(bench.lane.state().stopped)
+
+
+def test_progress_is_kept_for_whoever_looks(bench: Bench) -> None:
+    """As the provider said it."""
+    job = bench.at(State.GENERATING)
+    bench.say("status", answers.Running(progress=40.5))
+    bench.attend(job)
+    assert 40.5 == bench.jobs.get(job.id).progress
+
+
+def test_looks_become_rarer_the_longer_it_takes(bench: Bench) -> None:
+    """A quarter of the time it has taken, between the fastest and the slowest interval."""
+    job = bench.at(State.GENERATING)
+    waits = []
+    for passing in (0, 20, 1000):
+        bench.later(passing)
+        bench.say("status", answers.Running())
+        bench.attend(job)
+        waits.append(round(bench.due_in(job) or 0))
+    assert [2, 5, 20] == waits
+
+
+@pytest.mark.parametrize(("cost", "booked"), [(900_000, 900_000), (None, QUOTE), (1_200_000, 1_200_000), (0, 0)])
+def test_a_finished_clip_is_booked_at_what_the_provider_says(bench: Bench, cost: int | None, booked: int) -> None:
+    """Below, at or above the quote; where it says nothing the quote counts. The slot is free before the bytes come."""
+    job = bench.at(State.GENERATING)
+    bench.say("status", answers.Completed("http://127.0.0.1/x", None, cost))
+    assert Next("fetch") == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.UNDELIVERED, booked, (0, booked), []) == (job.state, job.cost, bench.money(), bench.slots())
+    assert bench.in_flight_are_due()
+
+
+def test_the_same_news_twice_is_booked_once(bench: Bench) -> None:
+    """Two lookers, or a webhook and a look: the second finds the job elsewhere."""
+    from overcrank.pipeline.wait import wait
+
+    job = bench.at(State.GENERATING)
+    assert Next("fetch") == wait(job, bench.tools)
+    assert Done("moved") == wait(job, bench.tools)
+    assert (0, READY.cost) == bench.money()
+
+
+@pytest.mark.parametrize(
+    ("failed", "cost", "said"),
+    [
+        (answers.Failed("gpu", "burnt", 500_000), 500_000, "charged all the same"),
+        (answers.Failed("gpu", "burnt", None), QUOTE, "was not said"),
+        (answers.Failed("content_policy", "no", 0), 0, "nothing was charged"),
+        (answers.Failed("moderated", "no", 0), 0, "nothing was charged"),
+    ],
+)
+def test_a_failure_that_cost_something_or_would_come_again_is_an_end(
+    bench: Bench, failed: answers.Failed, cost: int, said: str
+) -> None:
+    """It is booked at what it cost, the error says so, and nothing is tried again."""
+    job = bench.at(State.GENERATING)
+    bench.say("status", failed)
+    assert Ended() == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.FAILED, cost, (0, cost), []) == (job.state, job.cost, bench.money(), bench.slots())
+    assert isinstance(job.exception, GenerationFailed)
+    assert said in str(job.exception)
+
+
+def test_a_failure_that_cost_nothing_is_tried_again_under_a_new_key(make_bench: Callable[..., Bench]) -> None:
+    """As often as is allowed; then the job fails and has cost nothing."""
+    bench = make_bench(retry={"attempts": 2})
+    job = bench.at(State.GENERATING)
+    bench.say("status", *[answers.Failed("gpu", "burnt", 0)] * 2)
+    assert Next("enter") == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.QUEUED, 2, 1, (0, 0), []) == (job.state, job.attempt_no, job.tries, bench.money(), bench.slots())
+    assert 1 == bench.redis.zcard(bench.keys.unsent)
+    job = bench.finish(job.id)
+    assert (State.FAILED, 0, (0, 0)) == (job.state, job.cost, bench.money())
+    assert [f"{job.id}.1", f"{job.id}.2"] == list(bench.vendor.bought)
+
+
+def test_a_generation_that_never_ends_is_booked_as_charged(bench: Bench) -> None:
+    """After the provider keeps nothing any more there is nothing to wait for."""
+    job = bench.at(State.GENERATING)
+    bench.later(24 * 3600 + 1)
+    bench.say("status", answers.Missing("404"))
+    assert Ended() == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.FAILED, QUOTE, (0, QUOTE), []) == (job.state, job.cost, bench.money(), bench.slots())
+    assert isinstance(job.exception, Undeliverable)
+
+
+def test_a_generation_the_vendor_no_longer_knows_is_given_up_after_its_horizon(bench: Bench) -> None:
+    """Not for a day, only for as long as it could still be at work: then its price is booked and its slot is free."""
+    job = bench.at(State.GENERATING)
+    for minutes, ended in ((14, False), (16, True)):
+        bench.clock.sleep(job.moments["accepted"] / 1e6 + 60 * minutes - bench.clock.now() / 1e6)
+        bench.say("status", answers.Missing("404"))
+        bench.attend(bench.jobs.get(job.id))
+        assert ended == bench.jobs.get(job.id).ended
+    assert ((0, QUOTE), []) == (bench.money(), bench.slots())
+
+
+@pytest.mark.parametrize(("cap", "state", "cost"), [(None, State.FAILED, 700_000), (1.6, State.FAILED, 700_000),
+                                                    (1.7, State.SUCCEEDED, 1_600_000)])  # fmt: skip
+def test_a_charged_failure_is_tried_again_within_the_jobs_cap(make_bench, cap, state, cost):
+    """All attempts of a job together cost no more than was set, and what the first cost is not forgotten."""
+    bench = make_bench(retry={"spend_cap": cap})
+    bench.say("status", answers.Failed("gpu", "burnt", 700_000))
+    job, _ = bench.start()
+    ended = bench.finish(job.id)
+    assert (state, cost) == (ended.state, ended.cost)
+    assert (0, cost) == bench.money()
+    assert bench.runtime.audit.check().ok
+
+
+def test_a_calibrated_reservation_is_what_counts_as_quoted(make_bench):
+    """Where the vendor has been charging half as much again, that is reserved, and being charged it is no overrun."""
+    bench = make_bench()
+    job = bench.enter()
+    for _ in range(30):
+        bench.runtime.calibration.note(job.clip, 1_000_000, 1_500_000)
+    bench.runtime.calibration._read_at = float("-inf")
+    flow.start(job, bench.tools)
+    assert (1_500_000, 0) == bench.money()
+    bench.say("status", answers.Completed(READY.url, READY.sha256, 1_500_000))
+    assert 1_500_000 == bench.finish(job.id).cost
+    assert not [e for _, e in bench.redis.xrange(bench.keys.journal) if e["entry"] == "overrun"]

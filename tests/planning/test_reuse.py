@@ -1,0 +1,103 @@
+"""When one generation serves two requests: never a different one."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overcrank.clip import Clip, Extra, Reuse
+from overcrank.planning.reuse import ASIDE, fingerprint, keyed, shared
+
+MODEL = "m"
+
+FILM: dict[str, Any] = {
+    "prompt": st.text(min_size=1, max_size=5).filter(str.strip),
+    "negative_prompt": st.text(max_size=3),
+    "mode": st.sampled_from(["slow_motion", "time_lapse", "hyperlapse"]),
+    "duration": st.sampled_from([1, 5, 5.5, 60]),
+    "fps": st.integers(24, 240),
+    "resolution": st.sampled_from(["720p", "1080p", "1920x1080", "4K"]),
+    "seed": st.none() | st.integers(0, 5),
+    "guidance_scale": st.sampled_from([0, 7.5, 7.25]),
+    "physics_strength": st.sampled_from([0, 0.5, 0.85]),
+    "deliver_fps": st.none() | st.integers(24, 60),
+    "speed": st.none() | st.integers(1, 300),
+    "extras": st.lists(st.sampled_from(list(map(str, Extra)))),
+    "project": st.sampled_from(["a", "b"]),
+}
+REST: dict[str, Any] = {
+    "priority": st.sampled_from(["urgent", "normal", "bulk"]),
+    "unique_key": st.none(),
+    "deadline": st.none() | st.just("2027-01-31T12:00:00Z"),
+    "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2),
+    "reuse": st.sampled_from(list(map(str, Reuse))),
+}
+CLIPS = st.fixed_dictionaries({"prompt": FILM["prompt"]}, optional={k: v for k, v in FILM.items() if k != "prompt"})
+
+
+def film(clip: Clip) -> dict[str, Any]:
+    """Return what the film depends on."""
+    return clip.model_dump(exclude=set(ASIDE))
+
+
+def test_five_seconds_are_five_seconds() -> None:
+    """Said or not, whole or with a point."""
+    assert 1 == len(
+        {fingerprint(Clip(prompt="x", **given), MODEL) for given in ({}, {"duration": 5}, {"duration": 5.0})}
+    )
+
+
+def test_every_field_counts_or_is_set_aside() -> None:
+    """A field that is added later counts until somebody decides that it does not."""
+    assert set(Clip.model_fields) == FILM.keys() | REST.keys()
+    assert set(REST) == ASIDE
+
+
+@given(CLIPS, CLIPS, st.sampled_from(["m", "n"]))
+def test_a_different_request_is_never_served(one, other, model) -> None:
+    """Two keys are the same only where every field that the film depends on is."""
+    first, second = Clip(**one), Clip(**other)
+    same = (film(first), MODEL) == (film(second), model)
+    assert same == (fingerprint(first, MODEL) == fingerprint(second, model))
+
+
+@given(CLIPS, st.data())
+def test_one_changed_field_is_another_request(fields, data) -> None:
+    """Whichever it is."""
+    name = data.draw(st.sampled_from(sorted(FILM)))
+    first, second = Clip(**fields), Clip(**{**fields, name: data.draw(FILM[name])})
+    same = getattr(first, name) == getattr(second, name)
+    assert same == (fingerprint(first, MODEL) == fingerprint(second, MODEL))
+
+
+@given(CLIPS, st.fixed_dictionaries({}, optional=REST), st.fixed_dictionaries({}, optional=REST))
+def test_what_does_not_change_the_film_does_not_count(fields, rest, others) -> None:
+    """Priority, deadline and notes are the asker's own."""
+    assert fingerprint(Clip(**fields, **rest), MODEL) == fingerprint(Clip(**fields, **others), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, False),
+        ({"seed": 0}, True),
+        ({"seed": 0, "reuse": "never"}, False),
+        ({"reuse": "any"}, True),
+        ({"seed": 0, "unique_key": "mine"}, False),
+    ],
+)
+def test_without_a_seed_a_clip_is_new_unless_allowed(fields, expected) -> None:
+    """The rules for when a clip may be shared; a key that somebody gave stays."""
+    made = keyed(Clip(prompt="x", **fields), MODEL)
+    assert (expected, fields.get("unique_key", made.unique_key)) == (shared(made), made.unique_key)
+
+
+@given(CLIPS, st.uuids(), st.uuids())
+def test_after_a_job_without_a_clip_comes_another_key(fields, failed, other) -> None:
+    """Each failed job leads on to a key of its own, the same for everybody who comes that way."""
+    first = keyed(Clip(**{**fields, "seed": 1}), MODEL)
+    second, again, third = (keyed(first, MODEL, after=str(job)) for job in (failed, failed, other))
+    assert second == again
+    assert 3 - (failed == other) == len({first.unique_key, second.unique_key, third.unique_key})
+    assert len(second.unique_key or "") <= 200

@@ -1,0 +1,79 @@
+"""What a manifest's columns want: plans where something is said beside the clip, line by line."""
+
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+
+from overcrank.batch.bill import add_up
+from overcrank.batch.lines import read_lines
+from overcrank.errors import InvalidClip
+from overcrank.planning.planner import Purpose, plan
+from overcrank.planning.wishes import planned, wanted
+from overcrank.prices import PriceBook
+
+MODEL = "pixverse-v6-physics"
+BOOK = PriceBook.load()
+CSV = """prompt,purpose,mode,speed,extras,budget,quality
+a quiet room,preview,,,,,
+a quiet room,,,,,,
+a harbour,standard,time_lapse,4,"poster,sheet",,
+a quiet room,,,,,$0.01,9
+a quiet room,grand,,,,,
+"""
+
+
+def choose(fields):
+    """Plan by the package's own book."""
+    return plan(wanted(fields), BOOK, MODEL).clip
+
+
+def test_a_manifest_plans_where_a_purpose_is_said() -> None:
+    """One for a look, one as it comes, one for use; two can not be had and say why; the bill is that of the plans."""
+    lines = list(read_lines(StringIO(CSV), as_csv=True, choose=choose))
+    clips = [(line.clip.fps, line.clip.resolution, len(line.clip.extras)) for line in lines if line.clip]
+    assert [(30, "1280x720", 0), (120, "1920x1080", 0), (30, "1920x1080", 2)] == clips
+    assert ["nothing in the size", "purpose: 'grand' is not right"] == [
+        line.why[:19] if "nothing" in line.why else line.why[:29] for line in lines if not line.clip
+    ]
+    bill = add_up(read_lines(StringIO(CSV), as_csv=True, choose=choose), lambda clip: BOOK.quote(clip, MODEL))
+    assert (3, 2, 453_750 + 3_892_500 + 973_125) == (bill.clips, bill.rejected, bill.total)
+
+
+def test_json_lines_are_planned_too() -> None:
+    """Numbers are numbers there."""
+    [line] = read_lines(
+        StringIO('{"prompt": "x", "quality": 9.4, "budget": 4, "ready_in": 2.5}\n'), as_csv=False, choose=choose
+    )
+    assert (120, "1920x1080") == (line.clip.fps, line.clip.resolution)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"purpose": "grand"}, "allowed is preview, standard, premium"),
+        ({"scene": "magic"}, "allowed is fluid, rigid, organic"),
+        ({"quality": "high"}, "quality: 'high' is not right"),
+        ({"quality": -1}, "quality"),
+        ({"quality": float("nan")}, "quality"),
+        ({"budget": "much"}, "budget: an amount of dollars was expected"),
+        ({"budget": []}, "budget"),
+        ({"ready_in": "soon"}, "ready_in: 'soon' is not right"),
+        ({"purpose": "preview", "fsp": 3}, "did you mean fps"),
+    ],
+)
+def test_a_wrong_wish_is_named_with_what_is_allowed(fields, words) -> None:
+    """As a wrong field of a clip is."""
+    with pytest.raises(InvalidClip, match=words):
+        wanted({"prompt": "x", **fields})
+
+
+def test_what_is_said_is_what_is_wanted() -> None:
+    """Text and numbers alike; what is empty is not said."""
+    said = wanted(
+        {"prompt": "x", "purpose": "premium", "quality": "9.4", "budget": "$2", "ready_in": "3", "scene": "fluid"}
+    )
+    assert (Purpose.PREMIUM, Decimal("9.4"), 2_000_000, 3000, "fluid") == (
+        said.purpose, said.quality, said.budget, said.within, said.scene
+    )  # fmt: skip
+    assert [False, False, True] == [planned(one) for one in ("x", {"purpose": "", "prompt": "x"}, {"quality": 0})]

@@ -1,0 +1,231 @@
+"""Keeping clips in a bucket: against a local S3 server."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+from xml.etree import ElementTree as ET
+
+import pytest
+
+pytest.importorskip("obstore")
+pytest.importorskip("localbucket")
+
+import localbucket
+import obstore
+
+from overcrank.embedded import free_port
+from overcrank.errors import ConfigError
+from overcrank.storage import S3Storage, StorageUnavailable, open_storage, s3
+from overcrank.storage.retention import Rules, tidy
+
+JOB = "019b1e2c-8400-7d4e-8f50-0123456789ab"  # 2025-12-14
+NAME = f"{JOB}.mp4"
+DAY = "2025/12/14"
+
+
+def key(content: bytes, ending: str = "") -> str:
+    """Return where this content is kept."""
+    return f"clips/{DAY}/{JOB}{ending}.{hashlib.sha256(content).hexdigest()}.mp4"
+
+
+class Handler(localbucket.S3Handler):
+    """The server's own, in silence, with a list of what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_PUT(self) -> None:  # noqa: N802
+        """Note what is written."""
+        self.asked.append(self.path.partition("?")[0])
+        super().do_PUT()
+
+    def do_POST(self) -> None:  # noqa: N802
+        """Delete many objects at once, which this server does not know."""
+        if not self.path.endswith("?delete"):
+            super().do_POST()
+            return
+        asked = ET.fromstring(self.rfile.read(int(self.headers["Content-Length"])))
+        keys = [str(entry.text) for entry in asked.findall(".//{*}Key")]
+        for name in keys:
+            (self.data_root / self.path.strip("/").partition("?")[0] / name).unlink(missing_ok=True)
+        self.send_response(200)
+        body = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in keys)
+        body = f"<DeleteResult>{body}</DeleteResult>".encode()
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory) -> Iterator[str]:
+    """Starts one server for these tests."""
+    Handler.data_root = tmp_path_factory.mktemp("s3")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def bucket(request, endpoint, monkeypatch) -> Path:
+    """An empty bucket's folder on the server; anybody may write."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    Handler.asked.clear()
+    folder = Handler.data_root / f"bucket-{len(list(Handler.data_root.iterdir()))}"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(endpoint, bucket, tmp_path) -> S3Storage:
+    """The bucket as storage."""
+    opened = open_storage(f"s3://{bucket.name}/clips?endpoint={endpoint}", tmp_path / "staging")
+    assert isinstance(opened, S3Storage)
+    return opened
+
+
+def staged(store: S3Storage, content: bytes = b"film") -> Path:
+    """Write a part."""
+    part = store.staging(JOB)
+    part.write_bytes(content)
+    return part
+
+
+def everything(bucket: Path) -> list[str]:
+    """Return every object of the bucket."""
+    return sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*") if path.is_file())
+
+
+def test_a_clip_is_kept_by_its_checksum(store, bucket) -> None:
+    """The key of the content holds its checksum; the side file beside it names that key, and what it was given."""
+    url = store.keep(staged(store), NAME, {"job": JOB, "cost": "1.90"})
+    assert f"s3://{bucket.name}/{key(b'film')}" == url == store.url(NAME)
+    assert sorted([key(b"film"), f"clips/{DAY}/{NAME}.json"]) == everything(bucket)
+    side = json.loads((bucket / f"clips/{DAY}/{NAME}.json").read_bytes())
+    assert ("1.90", JOB, f"clips/{side['content']}") == (side["cost"], side["job"], key(b"film"))
+    assert (b"film", b"film", True) == (
+        (bucket / key(b"film")).read_bytes(),
+        store.local(NAME).read_bytes(),
+        store.has(NAME),
+    )
+
+
+def test_keeping_twice_writes_the_content_once(store, bucket) -> None:
+    """With the part or without it, the same again is one object that was sent once."""
+    urls = [store.keep(staged(store), NAME), store.keep(store.staging(JOB), NAME), store.keep(staged(store), NAME)]
+    assert (1, 1) == (len(set(urls)), Handler.asked.count(f"/{bucket.name}/{key(b'film')}"))
+    assert not store.staging(JOB).exists()
+
+
+def test_another_content_takes_the_place(store, bucket) -> None:
+    """A better copy has another key; the name stands for it from one moment on."""
+    store.keep(staged(store, b"bad"), NAME)
+    store.keep(staged(store, b"good"), NAME)
+    assert (b"good", f"s3://{bucket.name}/{key(b'good')}") == (store.local(NAME).read_bytes(), store.url(NAME))
+
+
+def test_a_large_clip_goes_in_pieces(store, bucket, monkeypatch) -> None:
+    """It comes back as it was, and no part of it is held in memory as a whole."""
+    monkeypatch.setattr(s3, "ONE_PIECE", 1000)
+    content = bytes(range(256)) * 50_000
+    store.keep(staged(store, content), NAME)
+    assert content == store.local(NAME).read_bytes()
+
+
+def test_a_crash_before_the_side_file_leaves_no_clip_of_that_name(store, bucket, monkeypatch) -> None:
+    """The content alone is nothing yet; keeping again completes it."""
+    real = obstore.put
+
+    def put(one, path, *given, **more):
+        if path.endswith(".json"):
+            raise KeyboardInterrupt
+        return real(one, path, *given, **more)
+
+    part = staged(store)
+    with monkeypatch.context() as cut:
+        cut.setattr(obstore, "put", put)
+        with pytest.raises(KeyboardInterrupt):
+            store.keep(part, NAME)
+    assert ([key(b"film")], False, b"film") == (everything(bucket), store.has(NAME), part.read_bytes())
+    store.keep(part, NAME)
+    assert store.has(NAME)
+
+
+def test_a_changed_object_is_not_believed(store, bucket) -> None:
+    """What comes back has to have the checksum that was written down."""
+    store.keep(staged(store), NAME)
+    (bucket / key(b"film")).write_bytes(b"other")
+    with pytest.raises(StorageUnavailable, match="another checksum"):
+        store.local(NAME)
+
+
+def test_what_is_not_there_is_said(store) -> None:
+    """No part, no clip, no file on this machine."""
+    assert (False, True) == (store.has(NAME), store.url(NAME).endswith(".json"))
+    with pytest.raises(StorageUnavailable, match="fetch the clip again"):
+        store.keep(store.staging(JOB), NAME)
+    with pytest.raises(StorageUnavailable, match="is not kept"):
+        store.local(NAME)
+
+
+def test_no_bucket_and_no_server_are_said(store, endpoint, tmp_path) -> None:
+    """The part stays; what can not be used is named, without a secret."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    for url in (f"s3://no-such-bucket/x?endpoint={endpoint}", f"s3://bucket/x?endpoint={nowhere}"):
+        away = S3Storage(url, tmp_path / "staging")
+        part = staged(away)
+        with pytest.raises(StorageUnavailable, match="can not be used now"):
+            away.keep(part, NAME)
+        assert part.read_bytes() == b"film"
+
+
+@pytest.mark.parametrize("name", ["", "../x.mp4", f"{JOB}/x.mp4", f"{JOB}.mp4.json", "film.mp4"])
+def test_no_name_leads_out(store, bucket, name) -> None:
+    """A name is a job's id and an ending, as in a folder."""
+    for use in (store.has, store.url, store.local, store.remove, lambda bad: store.keep(Path("/x"), bad)):
+        with pytest.raises(ValueError, match="is no name for a clip"):
+            use(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3://key:hunter2@bucket/x", "must not hold a key"),
+        ("s3://bucket/x?endpoit=http://x", "endpoit is no option; there is endpoint, region"),
+        ("s3:///x", "use s3://bucket/prefix"),
+        ("s3://bucket/x?endpoint=ftp://x", "use s3://bucket/prefix"),
+    ],
+)
+def test_a_wrong_url_is_refused(url, words) -> None:
+    """Misspelt options and keys in the URL are errors, and no secret is shown."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        open_storage(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_kept_can_be_listed_and_removed(store, bucket) -> None:
+    """Retention sees names, ages and sizes; a job's files go together, and nothing else does."""
+    store.keep(staged(store), NAME)
+    store.keep(staged(store, b"poster"), f"{JOB}-poster.jpg")
+    (bucket / "clips" / "theirs.json").write_text("{}")
+    assert {(NAME, 4), (f"{JOB}-poster.jpg", 6)} == {(one.name, one.size) for one in store.kept()}
+    assert [] == tidy(store, Rules(age=timedelta(days=1)))
+    gone = tidy(store, Rules(age=timedelta(days=1)), datetime.now(UTC) + timedelta(days=2))
+    assert (2, ["clips/theirs.json"]) == (len(gone), everything(bucket))
+
+
+def test_discarding_removes_what_is_staged(store) -> None:
+    """The part goes, and what was fetched to look at; what is kept stays."""
+    store.keep(staged(store), NAME)
+    staged(store)
+    store.local(NAME)
+    store.discard(JOB)
+    assert ([], True) == (list(store.staging(JOB).parent.iterdir()), store.has(NAME))

@@ -1,0 +1,211 @@
+"""Chaos: a bounded, seeded program that kills workers while the vendor goes wrong, and then reads the vendor's bill.
+
+    python tests/system/chaos.py --jobs 300 --seed 1 --seconds 120
+
+What is checked comes from the vendor's own meter and from the files, never from our own counters alone: each job has at
+most one charge; each charge has its file or is a job that says why not; spent is the bill to the micro-dollar; nothing
+is reserved and no slot is taken when all is over. A failure prints the seed that repeats the plan.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plant import Plant, Worker, clip
+
+from overcrank.job import Job
+from overcrank.lifecycle import State
+from overcrank.media.mp4 import probe
+from overcrank.money import dollars
+
+FAULTS: dict[str, dict[str, float]] = {
+    "submit": {
+        "error_500": 0.025,
+        "error_500_after": 0.025,
+        "html_502": 0.03,
+        "drop_before": 0.03,
+        "drop_after": 0.05,
+        "slow": 0.02,
+        "garbage": 0.02,
+    },
+    "generation": {"failed": 0.03, "moderated": 0.02},
+    "status": {"error_500": 0.05, "drop": 0.03, "rate_429": 0.02},
+    "content": {"expired": 0.05, "truncated": 0.05},
+}
+"""What the vendor does wrong: the plan that plain Celery paid for 80 of 300 clips twice under."""
+
+
+@dataclass
+class Verdict:
+    """What a run came to."""
+
+    seconds: float
+    kills: int
+    ended: Counter[str]
+    wrong: list[str] = field(default_factory=list)
+    bill: int = 0
+
+    def __str__(self) -> str:
+        ended = ", ".join(f"{count} {state}" for state, count in self.ended.most_common())
+        said = "; ".join(self.wrong) or "nothing paid twice, nothing lost, bill = ledger"
+        return f"{self.seconds:.1f} s, {self.kills} kills, {ended}, bill {dollars(self.bill)}: {said}"
+
+
+def run(
+    folder: Path,
+    *,
+    jobs: int,
+    seed: int,
+    seconds: float,
+    every: float = 4.0,
+    workers: int = 2,
+    blind: bool = False,
+    **given: Any,
+) -> Verdict:
+    """Run the program once and return its verdict."""
+    plan = random.Random(seed)
+    sandbox = {
+        "seed": seed,
+        "faults": FAULTS,
+        "generation_seconds": 1.0,
+        "rate": 20.0,
+        "burst": 15,
+        "concurrency": 40,
+        **given.pop("sandbox", {}),
+    }
+    settings = {
+        "OVERCRANK_LIMITS__RATE": "20",
+        "OVERCRANK_LIMITS__BURST": "15",
+        "OVERCRANK_LIMITS__CONCURRENCY": "40",
+        **given.pop("settings", {}),
+    }
+    if blind:  # a vendor that can not be asked what became of a call
+        sandbox |= {"replay": False, "lookup": False}
+        settings |= {"OVERCRANK_PROVIDER__REPLAY": "false", "OVERCRANK_PROVIDER__LOOKUP": "false"}
+        settings |= {"OVERCRANK_PROVIDER__HORIZON": "5", "OVERCRANK_PROVIDER__READ_TIMEOUT": "5"}
+    plant = Plant(folder, sandbox, settings, durable=True)
+    try:
+        return _run(plant, plan, jobs, seconds, every, workers, blind)
+    finally:
+        plant.close()
+
+
+def _run(
+    plant: Plant, plan: random.Random, count: int, seconds: float, every: float, workers: int, blind: bool
+) -> Verdict:
+    alive: list[Worker] = [plant.run("worker", "--role", "all", "--slots", "16") for _ in range(workers)]
+    begun = time.monotonic()
+    made = list(plant.client.submit_many(clip(f"clip {n}", duration=plan.choice([1, 2])) for n in range(count)))
+    kills, next_kill = 0, begun + every
+    left = {job.id for job in made}
+    while left and time.monotonic() - begun < seconds:
+        left -= {job.id for job in plant.client._runtime.jobs.get_many(left) if job.ended or job.assumed}
+        if time.monotonic() > next_kill:
+            next_kill += every
+            victim = plan.randrange(len(alive))
+            alive[victim].kill()
+            kills += 1
+            alive[victim] = plant.run("worker", "--role", "all", "--slots", "16")
+        time.sleep(0.1)
+    verdict = Verdict(time.monotonic() - begun, kills, Counter())
+    ended = plant.client._runtime.jobs.get_many([job.id for job in made])
+    if blind:
+        judge_blind(plant, ended, verdict)
+    else:
+        settle(plant, 20.0)
+        judge(plant, ended, verdict)
+    if verdict.wrong:
+        Path(tempfile.gettempdir(), f"chaos-{int(time.time())}.log").write_text(plant.logs())
+    return verdict
+
+
+def settle(plant: Plant, patience: float) -> None:
+    """Wait until no result is left to be handed over."""
+    end = time.monotonic() + patience
+    while plant.client._runtime.redis.zcard(plant.client._runtime.keys.due) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def judge(plant: Plant, jobs: list[Job], verdict: Verdict) -> None:
+    """Compare the vendor's bill with what came home and with the ledger."""
+    meter = plant.sandbox.meter()
+    verdict.ended = Counter(str(job.state) for job in jobs)
+    verdict.bill = meter["total_micros"]
+    say = verdict.wrong.append
+    paid = Counter(charge["job_id"] for charge in meter["charges"] if charge["amount_micros"])
+    home = {job.id: job for job in jobs}
+    if twice := [job_id for job_id, count in paid.items() if count > 1]:
+        say(f"{len(twice)} paid twice: {twice[:3]}")
+    if open_ := [f"{job.id} {job.state} {job.note}" for job in jobs if not job.ended]:
+        say(f"{len(open_)} have not ended: {open_[:3]}")
+    for job_id in paid:
+        job = home[job_id]
+        if job.state is State.SUCCEEDED and job.file:
+            probe(Path(str(job.file["url"]).removeprefix("file://")))
+        elif job.ended:
+            say(f"{job_id} was paid and is {job.state}: {job.exception}")
+    spent = sum(job.cost or 0 for job in jobs)
+    if spent != verdict.bill:
+        say(f"the jobs cost {dollars(spent)} and the bill is {dollars(verdict.bill)}")
+    stats = plant.client.stats()
+    if stats["reserved_usd"] != "0.00" or stats["at_provider"]:
+        say(f"{stats['reserved_usd']} reserved and {stats['at_provider']} slots taken at the end")
+    window = plant.client._runtime.ledger.window()
+    if window.spent != verdict.bill:
+        say(f"the ledger says {dollars(window.spent)} and the bill is {dollars(verdict.bill)}")
+
+
+def judge_blind(plant: Plant, jobs: list[Job], verdict: Verdict) -> None:
+    """Compare the bill with what is known: nobody paid twice, and every clip that is not here is named as doubtful."""
+    meter = plant.sandbox.meter()
+    verdict.ended = Counter("doubtful" if job.assumed else str(job.state) for job in jobs)
+    verdict.bill = meter["total_micros"]
+    say = verdict.wrong.append
+    paid = Counter(charge["job_id"] for charge in meter["charges"] if charge["amount_micros"])
+    home = {job.id: job for job in jobs}
+    if twice := [job_id for job_id, count in paid.items() if count > 1]:
+        say(f"{len(twice)} paid twice: {twice[:3]}")
+    named = {job.id for job in plant.client.doubtful(10_000)}
+    for job_id in paid:
+        if home[job_id].state is not State.SUCCEEDED and job_id not in named:
+            say(f"{job_id} was paid, is {home[job_id].state}, and nobody is told")
+    if late := [job.id for job in jobs if not job.ended and not job.assumed]:
+        say(f"{len(late)} are neither ended nor put before an operator")
+    booked = sum(job.cost or 0 for job in jobs)
+    if booked < verdict.bill:
+        say(f"{dollars(booked)} is booked, less than the bill of {dollars(verdict.bill)}")
+    if plant.client.stats()["reserved_usd"] != "0.00":
+        say(f"{plant.client.stats()['reserved_usd']} is still reserved")
+
+
+def main() -> int:
+    """Run as many seeds as asked for and print each verdict; return 1 where one is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--every", type=float, default=4.0)
+    parser.add_argument("--blind", action="store_true", help="a vendor that can not be asked what became of a call")
+    asked = parser.parse_args()
+    wrong = 0
+    for seed in range(asked.seed, asked.seed + asked.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            verdict = run(
+                Path(folder), jobs=asked.jobs, seed=seed, seconds=asked.seconds, every=asked.every, blind=asked.blind
+            )
+        print(f"seed {seed}: {verdict}", flush=True)
+        wrong += bool(verdict.wrong)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Every system test gets a plant of its own; none of them is ever skipped for want of a server."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plant import Plant
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as a system test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Callable[..., Plant]]:
+    """Return a builder of plants; keyword arguments in capitals are settings, the others the sandbox's."""
+    built: list[Plant] = []
+
+    def make(*, durable: bool = False, **given: Any) -> Plant:
+        settings = {f"OVERCRANK_{name}": str(value) for name, value in given.items() if name.isupper()}
+        sandbox = {"generation_seconds": 0.2, **{name: value for name, value in given.items() if not name.isupper()}}
+        folder = tmp_path / f"plant-{len(built)}"
+        folder.mkdir()
+        built.append(Plant(folder, sandbox, settings, durable=durable))
+        return built[-1]
+
+    yield make
+    for plant in built:
+        plant.close()

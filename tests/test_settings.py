@@ -1,0 +1,226 @@
+"""Settings: every name, every refusal, and no secret in any message."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from overcrank.errors import ConfigError
+from overcrank.settings import CONFIG, LIVE_URL, PREFIX, SANDBOX_URL, Settings, load, names
+
+Set = Callable[..., Settings]
+SECRET = "hs-very-secret-0123456789"
+
+
+@pytest.fixture
+def having(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Set:
+    """Loads the settings that an environment of the given names (without the prefix) comes to, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def loaded(**environment: str) -> Settings:
+        for name, value in environment.items():
+            monkeypatch.setenv(PREFIX + name, value)
+        return load()
+
+    return loaded
+
+
+def test_without_anything_the_sandbox_is_the_provider(having: Set) -> None:
+    """The defaults spend nothing."""
+    settings = having()
+    assert (SANDBOX_URL, False, "sandbox-key") == (
+        settings.provider_url, settings.provider.live, settings.provider_key.get_secret_value()
+    )  # fmt: skip
+    assert (10, 15, 15) == (settings.limits.rate, settings.limits.burst, settings.limits.concurrency)
+    assert (50_000_000, timedelta(hours=1)) == (settings.budget.cap, settings.budget.window)
+    assert settings.redis_url == settings.broker == "redis://127.0.0.1:6379/0"
+    assert settings.storage_url == (Path.cwd() / "overcrank-data" / "clips").as_uri()
+
+
+GIVEN = {
+    "REDIS_URL": ("redis://r:1/2", lambda s: s.redis_url == "redis://r:1/2"),
+    "BROKER_URL": ("redis://b:1/2", lambda s: s.broker == "redis://b:1/2"),
+    "NAMESPACE": ("mine", lambda s: s.namespace == "mine"),
+    "DATA_DIR": ("/tmp/x", lambda s: s.storage_url == "file:///tmp/x/clips"),
+    "PROVIDER__NAME": ("holysheep", lambda s: s.provider.name == "holysheep"),
+    "PROVIDER__BASE_URL": ("http://localhost:9/v1/", lambda s: s.provider_url == "http://localhost:9"),
+    "PROVIDER__API_KEY": (SECRET, lambda s: s.provider_key.get_secret_value() == SECRET),
+    "PROVIDER__REPLAY": ("false", lambda s: s.provider.replay is False),
+    "PROVIDER__LOOKUP": ("0", lambda s: s.provider.lookup is False),
+    "PROVIDER__POLL_INTERVAL": ("0.5", lambda s: s.provider.poll_interval == timedelta(seconds=0.5)),
+    "PROVIDER__READ_TIMEOUT": ("PT30S", lambda s: s.provider.read_timeout == timedelta(seconds=30)),
+    "PROVIDER__DOWNLOAD_HOSTS": (
+        "a.example, b.example",
+        lambda s: s.provider.download_hosts == ("a.example", "b.example"),
+    ),
+    "LIMITS__RATE": ("2.5", lambda s: s.limits.rate == 2.5),
+    "LIMITS__BURST": ("3", lambda s: s.limits.burst == 3),
+    "LIMITS__CONCURRENCY": ("0", lambda s: s.limits.concurrency == 0),
+    "BUDGET__CAP": ("$3.8925", lambda s: s.budget.cap == 3_892_500),
+    "BUDGET__WINDOW": ("60", lambda s: s.budget.window == timedelta(minutes=1)),
+    "BUDGET__WARN_AT": ("10, 20", lambda s: s.budget.warn_at == (10, 20)),
+    "STORAGE__URL": ("file:///srv/clips", lambda s: s.storage_url == "file:///srv/clips"),
+    "PRICES__FILE": ("mine.toml", lambda s: s.prices.file == Path("mine.toml")),
+    "RETRY__ATTEMPTS": ("7", lambda s: s.retry.attempts == 7),
+    "WORKER__LEASE": ("20", lambda s: s.worker.lease == timedelta(seconds=20)),
+    "RETENTION__JOURNAL": ("5000", lambda s: s.retention.journal == 5000),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_variable_sets_its_field(having: Set, name: str) -> None:
+    """The interface that outsiders rely on."""
+    value, arrived = GIVEN[name]
+    assert arrived(having(**{name: value}))
+
+
+def test_every_name_there_is_can_be_read(having: Set) -> None:
+    """The list of names is complete: each is known, and each that is tested here is in it."""
+    assert {PREFIX + name for name in GIVEN} <= set(names())
+    assert CONFIG in names()
+    assert len(names()) == len(set(names()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("REDIS_URI", "OVERCRANK_REDIS_URL"),
+        ("LIMITS_RATE", "OVERCRANK_LIMITS__RATE"),
+        ("PROVIDER__API_KEI", "OVERCRANK_PROVIDER__API_KEY"),
+        ("BUDGET", "OVERCRANK_BUDGET__CAP"),
+    ],
+)
+def test_a_misspelt_name_is_an_error_with_the_likely_one(having: Set, wrong: str, right: str) -> None:
+    """A budget that is not read is no budget."""
+    with pytest.raises(ConfigError, match=f"OVERCRANK_{wrong} is no setting; did you mean {right}"):
+        having(**{wrong: SECRET})
+
+
+def test_a_name_like_no_other_gets_the_whole_list(having: Set) -> None:
+    """Nothing is near, so everything is said."""
+    with pytest.raises(ConfigError, match="the names are OVERCRANK_CONFIG, OVERCRANK_REDIS_URL"):
+        having(**{"Q" * 60: "1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIMITS__RATE", "fast"),
+        ("LIMITS__RATE", "-1"),
+        ("LIMITS__RATE", "nan"),
+        ("LIMITS__BURST", "0"),
+        ("LIMITS__CONCURRENCY", "-1"),
+        ("BUDGET__CAP", "-5"),
+        ("BUDGET__CAP", "much"),
+        ("BUDGET__CAP", "1e999999"),
+        ("BUDGET__WINDOW", "0"),
+        ("BUDGET__WINDOW", "1.5"),
+        ("BUDGET__WARN_AT", "ten"),
+        ("BUDGET__WARN_AT", "[1,"),
+        ("PROVIDER__NAME", "sora"),
+        ("PROVIDER__LIVE", "maybe"),
+        ("PROVIDER__READ_TIMEOUT", "inf"),
+        ("PROVIDER__READ_TIMEOUT", "nan"),
+        ("PROVIDER__READ_TIMEOUT", "1e300"),
+        ("PROVIDER__READ_TIMEOUT", "-1"),
+        ("PROVIDER__BASE_URL", "ftp://x"),
+        ("PROVIDER__BASE_URL", "http://[::1"),
+        ("PROVIDER__BASE_URL", f"http://me:{SECRET}@127.0.0.1"),
+        ("NAMESPACE", "a:b"),
+        ("REDIS_URL", "http://x"),
+        ("REDIS_URL", "redis://["),
+        ("REDIS_URL", f"amqp://:{SECRET}@x"),
+        ("STORAGE__URL", "ftp://x"),
+        ("RETRY__ATTEMPTS", "0"),
+        ("WORKER__PERMIT", "8"),
+        ("WORKER__LEASE", "3"),
+        ("CONFIG", "/nowhere/overcrank.toml"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(having: Set, name: str, value: str) -> None:
+    """And never shows a secret."""
+    with pytest.raises(ConfigError, match=PREFIX + name) as caught:
+        having(**{name: value})
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_live_needs_a_key(having: Set) -> None:
+    """The switch alone spends nothing."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__API_KEY"):
+        having(PROVIDER__LIVE="true")
+
+
+def test_live_with_a_key_goes_to_the_vendor(having: Set) -> None:
+    """Both together are meant."""
+    assert LIVE_URL == having(PROVIDER__LIVE="true", PROVIDER__API_KEY=SECRET).provider_url
+
+
+@pytest.mark.parametrize("url", [LIVE_URL, "https://example.com", "http://127.0.0.1.example.com", "http://10.0.0.1"])
+def test_without_live_only_this_machine_is_called(having: Set, url: str) -> None:
+    """Even with a key: somebody else's address may spend real money."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__LIVE=true"):
+        having(PROVIDER__BASE_URL=url, PROVIDER__API_KEY=SECRET)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1/v1", "http://[::1]:1"])
+def test_a_sandbox_on_this_machine_may_be_anywhere(having: Set, url: str) -> None:
+    """Loopback by any of its names."""
+    assert url.removesuffix("/v1") == having(PROVIDER__BASE_URL=url).provider_url
+
+
+def test_a_toml_file_sets_what_the_environment_does_not(having: Set, tmp_path: Path) -> None:
+    """The environment wins; both win over the defaults."""
+    (tmp_path / "overcrank.toml").write_text(
+        'namespace = "filed"\n[limits]\nrate = 3\nburst = 4\n[budget]\ncap = 2.5\nwarn_at = [70]\nwindow = 60\n'
+    )
+    settings = having(LIMITS__RATE="5")
+    assert ("filed", 5, 4) == (settings.namespace, settings.limits.rate, settings.limits.burst)
+    assert (2_500_000, (70,), timedelta(minutes=1)) == (
+        settings.budget.cap, settings.budget.warn_at, settings.budget.window
+    )  # fmt: skip
+
+
+def test_a_named_file_is_read_from_anywhere(having: Set, tmp_path: Path) -> None:
+    """By its variable."""
+    path = tmp_path / "elsewhere.toml"
+    path.write_text('namespace = "named"\n')
+    assert "named" == having(CONFIG=str(path)).namespace
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[provider]\nliv = true\n", r"provider\.liv is no setting; did you mean OVERCRANK_PROVIDER__LIVE"),
+        ("[limits]\nrate = -1\n", "OVERCRANK_LIMITS__RATE"),
+        ("= =", "can not be read"),
+    ],
+)
+def test_a_file_that_is_wrong_is_an_error(having: Set, tmp_path: Path, text: str, said: str) -> None:
+    """With the name, and the likely one, as for the environment."""
+    (tmp_path / "overcrank.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        having()
+
+
+def test_no_text_of_the_settings_shows_a_secret(having: Set) -> None:
+    """Neither the key nor a password in an address, in any form somebody may print."""
+    settings = having(
+        PROVIDER__API_KEY=SECRET,
+        REDIS_URL=f"redis://:{SECRET}@localhost/0",
+        BROKER_URL=f"redis://:{SECRET}@localhost/1",
+    )
+    for text in (repr(settings), str(settings), f"{settings.provider}", repr(settings.provider_key)):
+        assert SECRET not in text
+
+
+def test_settings_do_not_change(having: Set) -> None:
+    """What was checked stays as it was checked."""
+    from pydantic import ValidationError
+
+    settings = having()
+    with pytest.raises(ValidationError):
+        settings.namespace = "other"  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        settings.limits.rate = 99  # type: ignore[misc]

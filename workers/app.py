@@ -1,0 +1,17 @@
+"""The Celery application: `celery -A workers.app worker|beat|flower` in this folder, or `overcrank worker`."""
+
+from celery import Celery
+
+app = Celery(
+    "overcrank",
+    include=[
+        "workers.lifecycle",
+        "workers.control",
+        "tasks.generate",
+        "tasks.poll",
+        "tasks.fetch",
+        "tasks.render",
+        "tasks.ticks",
+    ],
+)
+app.config_from_object("celeryconfig")

@@ -1,0 +1,65 @@
+"""The life of a worker process: what it does when it starts, when it is ready, and when it is asked to stop."""
+
+import logging
+import os
+from typing import Any
+
+from celery import signals
+
+from overcrank.settings import load
+from overcrank.telemetry import start_logging
+from workers import health
+from workers.app import app
+from workers.clients import share
+from workers.control import apply_limits
+from workers.process import current
+from workers.roles import own, seats
+from workers.room import QUIET
+from workers.rooms import furnish
+
+logger = logging.getLogger(__name__)
+
+EVENTS_EVERY = 0.25
+"""Seconds for which events are gathered before they are sent to Flower, all in one."""
+
+
+@signals.setup_logging.connect
+def _logging(loglevel: Any = None, **_: Any) -> None:
+    level = logging.getLevelName(loglevel) if isinstance(loglevel, int) else str(loglevel or "INFO")
+    settings = load()
+    start_logging(level, settings.provider_key.get_secret_value())
+    if level == "INFO":  # a job has a line of its own; that of each message would be half of what a worker writes
+        for chatty in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@signals.celeryd_init.connect
+def _furnish(**_: Any) -> None:
+    furnish(seats(*own()))
+    share()
+
+
+@signals.worker_ready.connect
+def _ready(sender: Any, **_: Any) -> None:
+    process = current()
+    process.dispatcher = sender.event_dispatcher
+    if sender.hub and process.dispatcher:  # a few times a second, not one by one
+        process.dispatcher.on_send_buffered = None
+        sender.hub.call_repeatedly(EVENTS_EVERY, process.dispatcher.flush)
+    apply_limits(app, process.runtime)
+    process.runtime.lane.reopen()
+    health.watch(process, sender)
+    logger.info("ready: %s provider %s", "LIVE" if process.runtime.settings.provider.live else "sandbox",
+                process.runtime.settings.provider_url)  # fmt: skip
+
+
+@signals.worker_shutting_down.connect
+def _quiet(**_: Any) -> None:
+    process = current()
+    process.room.close()
+    process.runtime.redis.publish(process.runtime.keys.wake, f"{QUIET} {os.getpid()}")
+
+
+@signals.worker_shutdown.connect
+def _stop(**_: Any) -> None:
+    current().stop()

@@ -1,0 +1,151 @@
+"""What one worker process has: its parts, the jobs in its hands, its threads. Made after a fork, when first used."""
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from overcrank import wire
+from overcrank.lifecycle import State
+from overcrank.pipeline.tools import Tools
+from overcrank.runtime import Runtime
+from overcrank.server import OUTAGE
+from overcrank.settings import load
+from workers.roles import own
+from workers.room import Room
+from workers.turnstile import Turnstile
+
+logger = logging.getLogger(__name__)
+
+
+HANDS = 16
+"""Jobs in flight that a process attends to at once: most of the time they wait for the network."""
+
+DOWNLOADS = 8
+"""Clips that are brought home beside the fetch queue; more go through the queue, which has seats of its own."""
+
+
+class Process:
+    """The state of one worker process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.runtime = Runtime(load())
+        self.room = Room(self.runtime)
+        self._in_hand: Counter[tuple[str, State]] = Counter()
+        self.turnstile = Turnstile()
+        self._hands: set[str] = set()
+        self._lease_ms = round(self.runtime.settings.worker.lease.total_seconds() * 1000)
+        self.dispatcher: Any = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.hands = ThreadPoolExecutor(HANDS, thread_name_prefix="overcrank-hand")
+        self._downloads = threading.BoundedSemaphore(DOWNLOADS)
+        self._fetches = wire.FETCH_QUEUE in own()[0].queues
+        self._start("heartbeat", self._beat, self.runtime.settings.worker.heartbeat.total_seconds())
+        self._start("wake", self.room.listen, 1.0)
+
+    @property
+    def tools(self) -> Tools:
+        """What the stages work with."""
+        return self.runtime.tools
+
+    @contextmanager
+    def hand(self, job_id: str, *states: State) -> Iterator[None]:
+        """Keep renewing the lease of a job while it is in one of *states* and the block runs."""
+        entries = [(job_id, state) for state in states]
+        with self._lock:
+            self._in_hand.update(entries)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand.subtract(entries)
+                self._in_hand += Counter()
+
+    @contextmanager
+    def fetching(self) -> Iterator[bool]:
+        """Tell whether a clip may be brought home right here: it is this worker's work, and few are at it."""
+        here = self._fetches and self._downloads.acquire(blocking=False)
+        try:
+            yield here
+        finally:
+            if here:
+                self._downloads.release()
+
+    @contextmanager
+    def only(self, job_id: str) -> Iterator[bool]:
+        """Tell whether this is the only worker at the job's bytes; while the block runs no other will be."""
+        redis, key, lease = self.runtime.redis, self.runtime.keys.hand(job_id), self._lease_ms
+        mine = bool(redis.set(key, self.runtime.worker, nx=True, px=lease))
+        with self._lock:
+            self._hands |= {key} if mine else set()
+        try:
+            yield mine
+        finally:
+            if mine:
+                with self._lock:
+                    self._hands.discard(key)
+                redis.delete(key)
+
+    def every(self, seconds: float, name: str, action: Callable[[], None]) -> None:
+        """Run *action* every so many seconds in a thread of its own, until the process stops."""
+        self._start(name, action, seconds)
+
+    def stop(self) -> None:
+        """Hand back what is held, and end the threads."""
+        self._stop.set()
+        self.room.close()
+
+    def _beat(self) -> None:
+        with self._lock:
+            jobs, hands = list(self._in_hand), list(self._hands)
+        self.runtime.scripts.renew(self.runtime.worker, self._lease_ms * 1000, jobs)
+        for key in hands:
+            self.runtime.redis.pexpire(key, self._lease_ms)
+
+    def _start(self, name: str, action: Callable[[], None], seconds: float) -> None:
+        def loop() -> None:
+            away = False
+            while not self._stop.is_set():
+                try:
+                    action()
+                    if away:
+                        logger.info("%s: Redis is back", name)
+                    away = False
+                except OUTAGE as error:
+                    if not away:
+                        logger.warning("%s: Redis is away: %s", name, error)
+                    away = True
+                except Exception:  # a thread that dies unseen would be worse than one that complains
+                    logger.exception("%s went wrong and goes on", name)
+                self._stop.wait(seconds)
+
+        threading.Thread(target=loop, name=f"overcrank-{name}", daemon=True).start()
+
+
+_process: Process | None = None
+_making = threading.Lock()
+
+
+def current() -> Process:
+    """Return this process's state; a forked child makes its own."""
+    global _process  # noqa: PLW0603  (one a process, by definition)
+    if _process is None or _process.pid != os.getpid():
+        with _making:
+            if _process is None or _process.pid != os.getpid():
+                _process = Process()
+    return _process
+
+
+def forget() -> None:
+    """Start anew in a forked child: threads, locks and connections of its parent are not its own."""
+    global _process, _making
+    _process, _making = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,75 @@
+"""Roles: which queues a worker consumes, in which order, and how many of each it takes at once."""
+
+import os
+from dataclasses import dataclass
+
+from overcrank import wire
+from overcrank.clip import Priority
+
+URGENT, NORMAL, BULK = (wire.QUEUES[priority] for priority in Priority)
+SUBMIT_QUEUES = (URGENT, NORMAL, wire.COMMON_QUEUE, BULK)
+WAIT_QUEUES = (wire.BEAT_QUEUE, wire.POLL_QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a kind of worker does.
+
+    Attributes:
+        queues: in the order they are consumed.
+        ticks: whether it runs the periodic actions too, so that they go on without beat.
+    """
+
+    queues: tuple[str, ...]
+    ticks: bool
+
+
+ROLES = {
+    "all": Role((*WAIT_QUEUES, wire.FETCH_QUEUE, wire.RENDER_QUEUE, *SUBMIT_QUEUES), ticks=True),
+    "submit": Role(SUBMIT_QUEUES, ticks=False),
+    "urgent": Role((URGENT,), ticks=False),
+    "wait": Role(WAIT_QUEUES, ticks=True),
+    "fetch": Role((wire.FETCH_QUEUE,), ticks=False),
+    "render": Role((wire.RENDER_QUEUE,), ticks=False),
+}
+
+
+ROLE, SLOTS = "OVERCRANKED_ROLE", "OVERCRANKED_SLOTS"
+"""How `overcrank worker` tells its child what it is; not settings, so they have another prefix."""
+
+
+def own() -> tuple[Role, int]:
+    """Return the role and the slots of this process."""
+    return ROLES[os.environ.get(ROLE, "all")], int(os.environ.get(SLOTS, "16"))
+
+
+def threads(role: Role, slots: int) -> int:
+    """Return how many tasks a worker runs at once.
+
+    *slots* are for jobs on their way to the provider, held or being sent. Where a worker waits or fetches as well, it
+    has more for that, so that jobs which hold can never keep those that are paid for from coming home.
+    """
+    both = set(role.queues) & set(SUBMIT_QUEUES) and set(role.queues) - set(SUBMIT_QUEUES)
+    return slots + max(4, slots // 2) if both else slots
+
+
+def seats(role: Role, slots: int) -> dict[frozenset[str], int]:
+    """Return how many tasks of each group of queues a worker takes at once.
+
+    Urgent jobs find a seat although others hold, and one seat each is kept for normal and bulk jobs, so that their
+    oldest is always in line at the gate, where it gains on later ones.
+    """
+    extra = threads(role, slots) - slots
+    limits: dict[frozenset[str], int] = {}
+    if set(SUBMIT_QUEUES) <= set(role.queues) and slots >= 4:
+        kept = max(1, slots // 4)
+        limits[frozenset({URGENT})] = slots - 2
+        limits[frozenset({NORMAL, wire.COMMON_QUEUE})] = slots - kept - 1
+        limits[frozenset({BULK})] = slots - kept - 1
+        limits[frozenset({NORMAL, wire.COMMON_QUEUE, BULK})] = slots - kept
+    limits[frozenset(SUBMIT_QUEUES)] = slots
+    if extra:
+        limits[frozenset({wire.FETCH_QUEUE, wire.RENDER_QUEUE})] = extra - 1
+        limits[frozenset(WAIT_QUEUES)] = extra - 1
+        limits[frozenset({wire.RENDER_QUEUE})] = min(extra - 2, os.cpu_count() or 1)
+    return limits

@@ -1,0 +1,59 @@
+"""Which queues a worker asks for its next message, by what it has in hand; and where a message goes that it returns."""
+
+import time
+from collections import Counter
+from typing import Any
+
+from celery.worker import state
+from kombu.transport import redis
+from kombu.utils.scheduling import priority_cycle
+
+_seats: dict[frozenset[str], int] = {}
+_closed: dict[str, float] = {}
+
+
+def furnish(seats: dict[frozenset[str], int]) -> None:
+    """Set how many tasks of each group of queues this worker takes at once."""
+    _seats.clear()
+    _seats.update(seats)
+    redis.Channel.QoS = KeepPlace
+
+
+def close_for(queue: str, seconds: float) -> None:
+    """Take nothing from a queue for some seconds."""
+    _closed[queue] = time.monotonic() + seconds
+
+
+def in_hand() -> Counter[str]:
+    """Return how many messages of each queue this worker has received and not finished."""
+    return Counter(request.delivery_info.get("routing_key", "") for request in list(state.reserved_requests))
+
+
+class Rooms(priority_cycle):  # type: ignore[misc]
+    """The order of the queues, without those that have no seat left: kombu asks before each look at the server."""
+
+    def consume(self, n: int) -> list[str]:
+        """Return the queues to take the next message from, the first first."""
+        taken = in_hand()
+        now = time.monotonic()
+        full = {queue for queue, until in _closed.items() if now < until}
+        for queues, seats in _seats.items():
+            if sum(taken[queue] for queue in queues) >= seats:
+                full |= queues
+        return [queue for queue in self.items[:n] if queue not in full]
+
+
+class KeepPlace(redis.QoS):  # type: ignore[misc]
+    """Put a returned message where it is taken next; the library would put it behind the whole backlog."""
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Return or drop a message."""
+        if requeue:
+            self.restore_by_tag(delivery_tag, leftmost=False)
+            super().ack(delivery_tag)
+        else:
+            super().reject(delivery_tag, requeue=False)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back."""
+        super().restore_by_tag(tag, client=client, leftmost=leftmost)
