@@ -76,7 +76,7 @@ broker_transport_options = {
     "health_check_interval": 15,
     "socket_keepalive": True,
     "socket_connect_timeout": 5,
-    "polling_interval": 0.2,  # how soon a room that has emptied is filled again
+    "polling_interval": 0.2,  # workers/rooms.py looks sooner where a seat may be free any moment
     # no socket_timeout: a late acknowledgement that times out would lose its slot for ever
 }
 result_backend_transport_options = {"socket_connect_timeout": 5}

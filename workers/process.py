@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 HANDS = 16
 """Jobs in flight that a process attends to at once: most of the time they wait for the network."""
 
-DOWNLOADS = 8
+DOWNLOADS = 32
 """Clips that are brought home beside the fetch queue; more go through the queue, which has seats of its own."""
 
 

@@ -8,6 +8,12 @@ from celery.worker import state
 from kombu.transport import redis
 from kombu.utils.scheduling import priority_cycle
 
+LOOK, LOOK_SOON = 0.2, 0.02
+"""Seconds until the queues are looked at anew: at rest, and where a seat that is taken may be free at any moment."""
+
+MOVING = 1.0
+"""Seconds since it took a message for which a full worker counts as moving, and not as full of jobs that hold."""
+
 _seats: dict[frozenset[str], int] = {}
 _closed: dict[str, float] = {}
 
@@ -17,6 +23,7 @@ def furnish(seats: dict[frozenset[str], int]) -> None:
     _seats.clear()
     _seats.update(seats)
     redis.Channel.QoS = KeepPlace
+    redis.Channel._brpop_start = look  # noqa: SLF001
 
 
 def close_for(queue: str, seconds: float) -> None:
@@ -40,7 +47,31 @@ class Rooms(priority_cycle):  # type: ignore[misc]
         for queues, seats in _seats.items():
             if sum(taken[queue] for queue in queues) >= seats:
                 full |= queues
-        return [queue for queue in self.items[:n] if queue not in full]
+        found = [queue for queue in self.items[:n] if queue not in full]
+        self.waits = LOOK_SOON if len(found) < n and now - self._took < MOVING else LOOK
+        return found
+
+    waits = LOOK
+    """For how many seconds to wait for a message in what `consume` has said."""
+
+    _took = 0.0
+
+    def rotate(self, last_used: str) -> None:
+        """Note that a message was taken; the order stays as it is."""
+        self._took = time.monotonic()
+        super().rotate(last_used)
+
+
+_start = redis.Channel._brpop_start  # noqa: SLF001  (the one place where the transport asks for a message)
+
+
+def look(channel: Any, timeout: float | None = None) -> None:
+    """Have the transport ask for its next message, for as long as the seats say."""
+    queues = channel._queue_cycle  # noqa: SLF001
+    if timeout is None and isinstance(queues, Rooms):
+        queues.consume(len(channel.active_queues))
+        timeout = queues.waits
+    _start(channel, timeout)
 
 
 class KeepPlace(redis.QoS):  # type: ignore[misc]

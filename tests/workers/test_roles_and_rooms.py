@@ -105,3 +105,21 @@ def test_a_closed_queue_is_left_alone(busy, monkeypatch):
     clock[0] += 2.0
 
     assert (["video.bulk"], ["celery", "video.bulk"]) == (shut, order.consume(2))
+
+
+def test_a_full_worker_that_moves_looks_again_soon(busy, monkeypatch):
+    """Where a seat is taken by a job that runs, the next look is soon; where all hold, or all are free, it is not."""
+    clock = [100.0]
+    monkeypatch.setattr(rooms.time, "monotonic", lambda: clock[0])
+    rooms.furnish({frozenset({"a"}): 1})
+    order = rooms.Rooms(["a", "b"])
+    waits = []
+    for taken in ([], ["a"], ["a"]):
+        busy(taken)
+        order.consume(2)
+        waits.append(order.waits)
+        order.rotate("a")
+    clock[0] += rooms.MOVING
+    order.consume(2)
+
+    assert [rooms.LOOK, rooms.LOOK_SOON, rooms.LOOK_SOON, rooms.LOOK] == [*waits, order.waits]

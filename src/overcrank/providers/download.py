@@ -30,7 +30,7 @@ EXPIRED = frozenset({401, 403, 404, 410})
 NOT_A_CLIP = ("text/", "application/json", "application/xml")
 _RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes\s+\*/([0-9]{1,18})", re.IGNORECASE)
-_BLOCK = 1024 * 1024
+_BLOCK = 256 * 1024
 
 
 class _End(Exception):
