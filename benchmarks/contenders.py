@@ -11,8 +11,8 @@ from overcrank.client import Client
 from overcrank.settings import load as load_settings
 
 
-def ours(house: House, *more: str) -> Figures:
-    """Overcrank, with its ledger, files, side files and results."""
+def settled(house: House) -> None:
+    """Set what Overcrank goes by in this house, for its workers and for this process."""
     rate = house.load.rate
     told = {
         "OVERCRANK_REDIS_URL": f"redis://127.0.0.1:{house.server.port}/0",
@@ -22,9 +22,15 @@ def ours(house: House, *more: str) -> Figures:
         "OVERCRANK_LIMITS__RATE": f"{rate:g}",
         "OVERCRANK_LIMITS__BURST": str(max(1, round(rate))),
         "OVERCRANK_LIMITS__CONCURRENCY": "0",
+        "OVERCRANK_MEDIA__CHECK": "false",  # no other contender looks at what it fetched
     }
     house.env |= told
     os.environ.update(told)
+
+
+def ours(house: House, *more: str) -> Figures:
+    """Overcrank, with its ledger, files, side files and results."""
+    settled(house)
     client = Client(load_settings())
     for number in range(house.load.workers):
         house.start("overcrank", "worker", "--slots", "16", "--name", f"w{number}", *more, ready="ready: ")

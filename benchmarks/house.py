@@ -60,6 +60,7 @@ class Figures:
     paid_twice: int = 0
     server_us: float = 0.0
     commands: float = 0.0
+    server_bytes: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as plain data."""
@@ -88,22 +89,23 @@ class House:
             "PYTHONPATH": str(HERE / "peers"),
         }
         self._started: list[subprocess.Popen[bytes]] = []
+        self._logs = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        self.stop()
+        for name in [name for name in os.environ if name.startswith("OVERCRANK_")]:
+            del os.environ[name]
         self.sandbox.stop()
         self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, *command: str, ready: str, folder: Path | None = None) -> None:
         """Start a worker in a group of its own, and wait until its log says *ready*."""
-        log = self.folder / f"log-{len(self._started)}"
+        log = self.folder / f"log-{self._logs}"
+        self._logs += 1
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:]], env=self.env, stdout=out, stderr=subprocess.STDOUT,
@@ -116,13 +118,44 @@ class House:
                 raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.05)
 
+    @property
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        """What was started and not stopped."""
+        return self._started
+
+    def stop(self) -> None:
+        """End all that was started."""
+        for process in self._started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._started = []
+
+    def hooks(self) -> None:
+        """Have the vendor call when a clip is ready."""
+        port = free_port()
+        told = {
+            "OVERCRANK_WEBHOOK__PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "OVERCRANK_WEBHOOK__SECRET": "sandbox-webhook-secret",
+        }
+        self.env |= told
+        os.environ.update(told)
+        self.start("overcrank", "hooks", "--port", str(port), ready="listening")
+
     def logs(self) -> str:
         """Return the ends of the workers' logs."""
-        return "\n".join((self.folder / f"log-{n}").read_text()[-1500:] for n in range(len(self._started)))
+        return "\n".join((self.folder / f"log-{n}").read_text()[-1500:] for n in range(self._logs))
+
+    def _server(self) -> tuple[float, float, float]:
+        """Return what the server has used of its core (s), run (commands, in scripts too) and moved (bytes)."""
+        info: Any = self.redis.info("everything")
+        used = info["used_cpu_user"] + info["used_cpu_sys"]
+        return used, info["total_commands_processed"], info["total_net_input_bytes"] + info["total_net_output_bytes"]
 
     def measure(self, name: str, enqueue: Callable[[], None], done: Callable[[], int]) -> Figures:
         """Enqueue, wait until all is done or the patience is over, and return what it took."""
         self.redis.config_resetstat()
+        before = self._server()
         roots = [process.pid for process in self._started]
         with Watch(roots) as watch:
             begun = time.monotonic()
@@ -135,12 +168,11 @@ class House:
             time.sleep(0.3)
         assert family(roots), self.logs()
         meter = self.sandbox.meter(summary=True)
-        stats: Any = self.redis.info("commandstats")
-        spent = sum(entry["usec"] for entry in stats.values())
-        made = sum(entry["calls"] for command, entry in stats.items() if "info" not in command)
+        cpu, commands, moved = (now - then for now, then in zip(self._server(), before, strict=True))
         jobs = max(1, finished)
         return Figures(
             name, finished, span, watch.seconds / jobs * 1000, watch.peak,
             meter["answered_429"], meter["calls"]["status"] / jobs,
-            len(meter["double_paid"]), server_us=spent / jobs, commands=made / jobs,
+            len(meter["double_paid"]), server_us=cpu * 1e6 / jobs, commands=commands / jobs,
+            server_bytes=moved / jobs,
         )  # fmt: skip

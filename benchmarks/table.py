@@ -20,6 +20,7 @@ def show(title: str, load: Load, figures: list[Figures]) -> None:
         "peak MB",
         "429s",
         "status/job",
+        "redis us/job",
         "redis cmds/job",
     )
     plain = next((each.cpu_ms for each in figures if each.name.startswith("celery")), 0.0)
@@ -43,5 +44,6 @@ def _row(each: Figures, load: Load, plain: float) -> tuple[str, ...]:
     return (
         each.name, str(each.done), f"{each.span:.1f}", f"{each.span / load.ideal:.2f}" if load.ideal else "-",
         f"{each.cpu_ms:.2f}", f"{each.cpu_ms / plain:.2f}" if plain else "-", f"{each.pss_mb:.0f}",
-        str(each.throttled), f"{each.status_calls:.2f}", f"{each.commands:.1f}",
+        str(each.throttled), f"{each.status_calls:.2f}", f"{each.server_us:.0f}",
+        f"{each.commands:.0f}",
     )  # fmt: skip
