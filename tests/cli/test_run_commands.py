@@ -36,13 +36,15 @@ def test_worker_starts_celery_with_the_queues_of_its_role(shell: Shell, started:
     assert Exit.OK == shell("worker", "--role", role, "--slots", "8").exit_code
     roles = deployment.roles()
     command = list(started[0].command)
-    told = {flag: command[command.index(flag) + 1] for flag in ("-A", "-P", "-c", "-Q", "-l")}
+    told = {
+        flag: command[command.index(flag) + 1] for flag in ("-m", "--pool", "--concurrency", "--queues", "--loglevel")
+    }
     assert {
-        "-A": "workers.app", "-P": "threads", "-c": str(roles.threads(roles.ROLES[role], 8)),
-        "-Q": ",".join(roles.ROLES[role].queues), "-l": "INFO",
+        "-m": "workers", "--pool": "threads", "--concurrency": str(roles.threads(roles.ROLES[role], 8)),
+        "--queues": ",".join(roles.ROLES[role].queues), "--loglevel": "INFO",
     } == told  # fmt: skip
     assert {"OVERCRANKED_ROLE": role, "OVERCRANKED_SLOTS": "8"}.items() <= started[0].env.items()
-    assert {"--without-gossip", "--without-mingle", "-E"} <= set(command)
+    assert "--no-events" not in command
 
 
 def test_worker_runs_in_the_deployment_folder_and_keeps_paths(shell: Shell, started: list[Spec], folder: Path):
@@ -68,7 +70,7 @@ def test_two_workers_have_names_of_their_own(shell: Shell, started: list[Spec]):
     shell("worker")
     shell("worker")
     shell("worker", "--name", "mine")
-    names = [list(spec.command)[list(spec.command).index("-n") + 1] for spec in started]
+    names = [list(spec.command)[list(spec.command).index("--hostname") + 1] for spec in started]
     assert 3 == len(set(names))
     assert "mine@%h" == names[2]
 

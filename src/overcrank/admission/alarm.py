@@ -14,8 +14,6 @@ import threading
 import time
 from typing import Any
 
-import requests
-
 from ..clock import iso
 from ..ids import new_id
 from ..keys import Keys
@@ -69,6 +67,8 @@ class Alarms:
             self._waiting.task_done()
 
     def _send(self, message_id: str, body: bytes) -> bool:
+        import requests  # most workers never tell anybody, and it takes 3 MB
+
         at = int(time.time())
         headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(at)}
         if self._secret:

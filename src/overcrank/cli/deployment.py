@@ -62,14 +62,13 @@ def worker(
     """Return the process of a worker."""
     known = roles()
     kind = known.ROLES[role]
-    command = celery(
-        "worker", "-P", pool, "-c", str(known.threads(kind, slots)), "-Q", ",".join(kind.queues), "-n", f"{name}@%h",
-        "--without-gossip", "--without-mingle", "-l", loglevel, *(["-E"] if events else []),
-    )  # fmt: skip
+    command = [
+        sys.executable, "-m", "workers", "--pool", pool, "--concurrency", str(known.threads(kind, slots)),
+        "--queues", ",".join(kind.queues), "--hostname", f"{name}@%h", "--loglevel", loglevel,
+        *([] if events else ["--no-events"]),
+    ]  # fmt: skip
     env = {**environment(settings), known.ROLE: role, known.SLOTS: str(slots)}
     env["MALLOC_ARENA_MAX"] = os.environ.get("MALLOC_ARENA_MAX", "2")  # else one for each thread
-    if not events:
-        command += ["--", "worker_send_task_events=0"]
     return Spec(name, command, str(folder()), env, grace=grace)
 
 

@@ -1,0 +1,16 @@
+"""`python -m workers` starts a worker, and only what it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_worker_loads_no_command_line_of_others() -> None:
+    """Neither Flower nor a shell is in a worker's memory."""
+    others = {"tornado", "prompt_toolkit", "requests"}
+    code = f"import sys, workers.__main__, tasks.ticks, workers.lifecycle; print(sorted({others} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert "[]\n" == done.stdout, done.stderr
