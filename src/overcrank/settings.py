@@ -87,6 +87,16 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _named(value: Any) -> Any:
+    """Read `{"film": 20}` as a mapping; TOML gives one as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError('it has to be a mapping such as {"film": 20}') from None
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
 WholeSeconds = Annotated[Seconds, AfterValidator(_whole)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -149,7 +159,7 @@ class BudgetSettings(_Part):
     day_cap: Money | None = Field(None, description="dollars a day, UTC; without it only the window counts")
     project_cap: Money | None = Field(None, description="dollars a window for each project")
     project_day_cap: Money | None = Field(None, description="dollars a day for each project")
-    projects: dict[str, Money] = Field(
+    projects: Annotated[dict[str, Money], NoDecode, BeforeValidator(_named)] = Field(
         default_factory=dict, description='dollars a window by project, as {"film": 20}; counts before project_cap'
     )
     urgent_share: int = Field(0, ge=0, le=100, description="percent of each of the lane's windows kept for urgent jobs")

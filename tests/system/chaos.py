@@ -1,18 +1,24 @@
-"""Chaos: a bounded, seeded program that kills workers while the vendor goes wrong, and then reads the vendor's bill.
+"""Chaos: a bounded, seeded program that does harm while the vendor goes wrong, and then reads the vendor's bill.
 
-    python tests/system/chaos.py --jobs 300 --seed 1 --seconds 120
+    python tests/system/chaos.py --jobs 300 --seed 1 --seconds 120             # workers are killed
+    python tests/system/chaos.py --jobs 60 --seeds 50 --harm all --every 3     # and all else that can happen to them
 
 What is checked comes from the vendor's own meter and from the files, never from our own counters alone: each job has at
 most one charge; each charge has its file or is a job that says why not; spent is the bill to the micro-dollar; nothing
-is reserved and no slot is taken when all is over. A failure prints the seed that repeats the plan.
+is reserved and no slot is taken when all is over; whoever waits for the result is told the same. Whatever goes wrong
+prints the seed that repeats the plan.
 """
 
 import argparse
+import os
 import random
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +26,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from plant import Plant, Worker, clip
+from wire_cutter import WireCutter
 
 from overcrank.job import Job
 from overcrank.lifecycle import State
-from overcrank.media.mp4 import probe
+from overcrank.media.mp4 import NotAFilm, probe
 from overcrank.money import dollars
 
 FAULTS: dict[str, dict[str, float]] = {
@@ -43,12 +50,81 @@ FAULTS: dict[str, dict[str, float]] = {
 """What the vendor does wrong: the plan that plain Celery paid for 80 of 300 clips twice under."""
 
 
+TOLD = {State.SUCCEEDED: "SUCCESS", State.CANCELLED: "REVOKED"} | dict.fromkeys(
+    (State.FAILED, State.REFUSED, State.DISCARDED), "FAILURE"
+)
+"""What Celery calls the ends of a job."""
+
+KINDS = ["kill", "stop", "cut", "freeze", "still", "restart"]
+"""What can be done to workers and to Redis."""
+
+STANDSTILL = 3.0
+"""Seconds for which what is held back or stopped stays so."""
+
+
+class Harm:
+    """What is done to an installation whose workers reach Redis through a wire cutter."""
+
+    def __init__(self, plant: Plant, plan: random.Random, workers: int) -> None:
+        self._plant, self._plan = plant, plan
+        self._cutter = WireCutter(plant.server.port)
+        plant.env["OVERCRANK_REDIS_URL"] = f"redis://127.0.0.1:{self._cutter.port}/0"
+        self._alive = [self._worker() for _ in range(workers)]
+        self._later: list[threading.Timer] = []
+        self.done: Counter[str] = Counter()
+        self.kinds: dict[str, Callable[[], None]] = {
+            "kill": self._kill, "stop": self._stop, "cut": self._cutter.cut, "freeze": self._freeze,
+            "still": self._still, "restart": plant.restart_server,
+        }  # fmt: skip
+
+    def do(self, kinds: list[str]) -> None:
+        """Do one of the given kinds of harm."""
+        kind = self._plan.choice(kinds)
+        self.done[kind] += 1
+        self.kinds[kind]()
+
+    def close(self) -> None:
+        """Undo what lasts."""
+        for timer in self._later:
+            timer.join()
+        self._cutter.close()
+
+    def _worker(self) -> Worker:
+        return self._plant.run("worker", "--role", "all", "--slots", "16")
+
+    def _kill(self) -> None:
+        victim = self._plan.randrange(len(self._alive))
+        self._alive[victim].kill()
+        self._alive[victim] = self._worker()
+
+    def _stop(self) -> None:
+        victim = self._plan.randrange(len(self._alive))
+        self._alive[victim].process.terminate()  # it may take its time: another is there already
+        self._alive[victim] = self._worker()
+
+    def _freeze(self) -> None:
+        self._cutter.freeze(self._plan.choice(["up", "down"]))
+        self._after(self._cutter.freeze)
+
+    def _still(self) -> None:
+        process = self._plant.server._process
+        process.send_signal(signal.SIGSTOP)
+        self._after(lambda: process.send_signal(signal.SIGCONT))
+
+    def _after(self, undo: Callable[[], None]) -> None:
+        timer = threading.Timer(STANDSTILL, undo)
+        timer.start()
+        self._later.append(timer)
+        timer.join()  # one harm at a time: a server that stands still can not be restarted
+
+
 @dataclass
 class Verdict:
     """What a run came to."""
 
+    seed: int
     seconds: float
-    kills: int
+    harm: Counter[str]
     ended: Counter[str]
     wrong: list[str] = field(default_factory=list)
     bill: int = 0
@@ -56,7 +132,8 @@ class Verdict:
     def __str__(self) -> str:
         ended = ", ".join(f"{count} {state}" for state, count in self.ended.most_common())
         said = "; ".join(self.wrong) or "nothing paid twice, nothing lost, bill = ledger"
-        return f"{self.seconds:.1f} s, {self.kills} kills, {ended}, bill {dollars(self.bill)}: {said}"
+        harm = ", ".join(f"{count} {kind}" for kind, count in self.harm.most_common())
+        return f"seed {self.seed}: {self.seconds:.1f} s, {harm}; {ended}, bill {dollars(self.bill)}: {said}"
 
 
 def run(
@@ -68,10 +145,10 @@ def run(
     every: float = 4.0,
     workers: int = 2,
     blind: bool = False,
+    kinds: list[str] | None = None,
     **given: Any,
 ) -> Verdict:
-    """Run the program once and return its verdict."""
-    plan = random.Random(seed)
+    """Run the program once and return its verdict; *kinds* of harm are by default kills alone."""
     sandbox = {
         "seed": seed,
         "faults": FAULTS,
@@ -92,30 +169,34 @@ def run(
         settings |= {"OVERCRANK_PROVIDER__REPLAY": "false", "OVERCRANK_PROVIDER__LOOKUP": "false"}
         settings |= {"OVERCRANK_PROVIDER__HORIZON": "5", "OVERCRANK_PROVIDER__READ_TIMEOUT": "5"}
     plant = Plant(folder, sandbox, settings, durable=True)
+    harm = Harm(plant, random.Random(seed), workers)
     try:
-        return _run(plant, plan, jobs, seconds, every, workers, blind)
+        return _run(
+            plant, harm, Verdict(seed, 0.0, harm.done, Counter()), jobs, seconds, every, blind, kinds or ["kill"]
+        )
+    except BaseException as error:
+        error.add_note(f"chaos: seed {seed}")
+        raise
     finally:
+        harm.close()
         plant.close()
 
 
 def _run(
-    plant: Plant, plan: random.Random, count: int, seconds: float, every: float, workers: int, blind: bool
+    plant: Plant, harm: Harm, verdict: Verdict, count: int, seconds: float, every: float, blind: bool, kinds: list[str]
 ) -> Verdict:
-    alive: list[Worker] = [plant.run("worker", "--role", "all", "--slots", "16") for _ in range(workers)]
     begun = time.monotonic()
-    made = list(plant.client.submit_many(clip(f"clip {n}", duration=plan.choice([1, 2])) for n in range(count)))
-    kills, next_kill = 0, begun + every
+    lengths = random.Random(verdict.seed)
+    made = list(plant.client.submit_many(clip(f"clip {n}", duration=lengths.choice([1, 2])) for n in range(count)))
+    next_harm = begun + every
     left = {job.id for job in made}
     while left and time.monotonic() - begun < seconds:
         left -= {job.id for job in plant.client._runtime.jobs.get_many(left) if job.ended or job.assumed}
-        if time.monotonic() > next_kill:
-            next_kill += every
-            victim = plan.randrange(len(alive))
-            alive[victim].kill()
-            kills += 1
-            alive[victim] = plant.run("worker", "--role", "all", "--slots", "16")
+        if time.monotonic() > next_harm:
+            harm.do(kinds)
+            next_harm = max(next_harm + every, time.monotonic())
         time.sleep(0.1)
-    verdict = Verdict(time.monotonic() - begun, kills, Counter())
+    verdict.seconds = time.monotonic() - begun
     ended = plant.client._runtime.jobs.get_many([job.id for job in made])
     if blind:
         judge_blind(plant, ended, verdict)
@@ -123,7 +204,7 @@ def _run(
         settle(plant, 20.0)
         judge(plant, ended, verdict)
     if verdict.wrong:
-        Path(tempfile.gettempdir(), f"chaos-{int(time.time())}.log").write_text(plant.logs())
+        Path(tempfile.gettempdir(), f"chaos-{verdict.seed}-{os.getpid()}.log").write_text(plant.logs())
     return verdict
 
 
@@ -149,15 +230,24 @@ def judge(plant: Plant, jobs: list[Job], verdict: Verdict) -> None:
     for job_id in paid:
         job = home[job_id]
         if job.state is State.SUCCEEDED and job.file:
-            probe(Path(str(job.file["url"]).removeprefix("file://")))
+            try:
+                probe(Path(str(job.file["url"]).removeprefix("file://")))
+            except (NotAFilm, OSError) as error:
+                say(f"{job_id} was paid and its file is no film: {error}")
         elif job.ended:
             say(f"{job_id} was paid and is {job.state}: {job.exception}")
+    if meter["undelivered"] and not any(job.state is not State.SUCCEEDED for job in jobs):
+        say(f"the vendor has {len(meter['undelivered'])} clips that nobody fetched")
+    told = {job.id: plant.client.celery.AsyncResult(job.id).state for job in jobs if job.ended}
+    if other := [f"{i} {home[i].state} {said}" for i, said in told.items() if said != TOLD[home[i].state]]:
+        say(f"{len(other)} are told otherwise: {other[:3]}")
     spent = sum(job.cost or 0 for job in jobs)
     if spent != verdict.bill:
         say(f"the jobs cost {dollars(spent)} and the bill is {dollars(verdict.bill)}")
     stats = plant.client.stats()
-    if stats["reserved_usd"] != "0.00" or stats["at_provider"]:
-        say(f"{stats['reserved_usd']} reserved and {stats['at_provider']} slots taken at the end")
+    held = plant.client._runtime.redis.zcard(plant.client._runtime.keys.open)
+    if stats["reserved_usd"] != "0.00" or stats["at_provider"] or held:
+        say(f"{stats['reserved_usd']} reserved, {stats['at_provider']} slots taken, {held} attempts open at the end")
     window = plant.client._runtime.ledger.window()
     if window.spent != verdict.bill:
         say(f"the ledger says {dollars(window.spent)} and the bill is {dollars(verdict.bill)}")
@@ -194,15 +284,24 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--every", type=float, default=4.0)
+    parser.add_argument(
+        "--harm",
+        default="kill",
+        help="kinds with commas between them, of kill, stop, cut, freeze, still, restart; or all",
+    )
     parser.add_argument("--blind", action="store_true", help="a vendor that can not be asked what became of a call")
     asked = parser.parse_args()
+    kinds = KINDS if asked.harm == "all" else asked.harm.split(",")
+    if unknown := set(kinds) - set(KINDS):
+        parser.error(f"there is no such harm: {', '.join(sorted(unknown))}; there is {', '.join(KINDS)}")
     wrong = 0
     for seed in range(asked.seed, asked.seed + asked.seeds):
         with tempfile.TemporaryDirectory() as folder:
             verdict = run(
-                Path(folder), jobs=asked.jobs, seed=seed, seconds=asked.seconds, every=asked.every, blind=asked.blind
-            )
-        print(f"seed {seed}: {verdict}", flush=True)
+                Path(folder), jobs=asked.jobs, seed=seed, seconds=asked.seconds, every=asked.every, blind=asked.blind,
+                kinds=kinds,
+            )  # fmt: skip
+        print(verdict, flush=True)
         wrong += bool(verdict.wrong)
     return int(wrong > 0)
 

@@ -19,3 +19,12 @@ def test_a_vendor_that_can_not_be_asked_is_never_asked_twice(tmp_path):
     verdict = chaos.run(tmp_path, jobs=60, seed=3, seconds=100, every=3.0, blind=True)
 
     assert [] == verdict.wrong, verdict
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seed", [4, 5])
+def test_all_kinds_of_harm_together(tmp_path, seed):
+    """Workers are killed and stopped, connections cut and frozen, Redis stopped and restarted: the same holds."""
+    verdict = chaos.run(tmp_path, jobs=40, seed=seed, seconds=100, every=3.0, kinds=chaos.KINDS)
+
+    assert [] == verdict.wrong, verdict

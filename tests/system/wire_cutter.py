@@ -61,7 +61,8 @@ class WireCutter:
             writer.transport.abort()
             return
         self._open |= {writer, back}
-        await asyncio.gather(self._pump(reader, back, "up"), self._pump(there, writer, "down"))
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(self._pump(reader, back, "up"), self._pump(there, writer, "down"))
         self._open -= {writer, back}
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, direction: str) -> None:
