@@ -22,7 +22,7 @@ lint: $(VENV)/.dev ## run the checks that need no process: style, types, imports
 	@$(BIN)/lint-imports --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; false; }
 
 bench: $(VENV)/.bench ## measure against plain Celery and taskiq, print the table, and draw docs/bench.svg
-	@rm -f $(VENV)/bench.jsonl; for name in enqueue swift flight; do BENCH_RESULTS=$(VENV)/bench.jsonl $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@rm -f $(VENV)/bench.jsonl; for name in enqueue swift flight latency growth scale_out; do BENCH_RESULTS=$(VENV)/bench.jsonl $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@$(BIN)/python benchmarks/draw.py $(VENV)/bench.jsonl docs/bench.svg
 
 build: $(VENV)/.dev ## build the wheel and the source archive into dist/

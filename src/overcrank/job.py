@@ -154,7 +154,10 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
 
 def changed_job(job: Job, **fields: Any) -> Job:
     """Return a job as it is after *fields* of its record were written."""
-    return read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}})
+    changed = read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}})
+    if "clip" in vars(job) and changed.request == job.request:
+        vars(changed)["clip"] = job.clip  # reading it again would tell nothing new
+    return changed
 
 
 def _books(stored: str | None) -> tuple[str, str, str, str] | None:

@@ -1,6 +1,7 @@
 """Where requests may go: to the vendor itself, and to hosts that a person named. Vendors' answers hold URLs."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 LONGEST_URL = 4000
 PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[^!-~]")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -23,7 +25,7 @@ class Origin:
     @classmethod
     def of(cls, url: str) -> Self | None:
         """Return the origin of an absolute http(s) URL; None for anything that two parsers could read differently."""
-        if not 0 < len(url) <= LONGEST_URL or "\\" in url or any(not "!" <= char <= "~" for char in url):
+        if not 0 < len(url) <= LONGEST_URL or "\\" in url or _UNSAFE.search(url):
             return None
         try:
             parts = urlsplit(url)
