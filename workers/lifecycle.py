@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import signals
 
+from overcrank.errors import ConfigError
 from overcrank.settings import load
+from overcrank.storage import open_storage
 from overcrank.telemetry import start_logging
 from workers import health
 from workers.app import app
@@ -35,7 +37,13 @@ def _logging(loglevel: Any = None, **_: Any) -> None:
 
 @signals.celeryd_init.connect
 def _furnish(**_: Any) -> None:
-    furnish(seats(*own()))
+    role, slots = own()
+    if role.stores:
+        try:
+            open_storage(load().storage_url).require()
+        except ConfigError as error:  # Celery would note any other error and go on without what it says
+            raise SystemExit(f"overcrank worker: {error}") from None
+    furnish(seats(role, slots))
     share()
 
 

@@ -23,6 +23,11 @@ class Role:
     queues: tuple[str, ...]
     ticks: bool
 
+    @property
+    def stores(self) -> bool:
+        """Whether it has to do with kept clips: all but those that only send."""
+        return bool(set(self.queues) - set(SUBMIT_QUEUES))
+
 
 ROLES = {
     "all": Role((*WAIT_QUEUES, wire.FETCH_QUEUE, wire.RENDER_QUEUE, *SUBMIT_QUEUES), ticks=True),

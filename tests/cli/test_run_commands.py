@@ -11,6 +11,7 @@ from overcrank.cli import deployment
 from overcrank.cli import run as module
 from overcrank.cli.exits import Exit
 from overcrank.cli.supervisor import Spec
+from overcrank.storage import s3
 
 from .conftest import Shell, alive, family, until
 
@@ -110,6 +111,26 @@ def test_worker_refuses_a_server_that_would_lose_money(shell: Shell, started: li
         redis.config_set("maxmemory", "0")
     assert (Exit.STORE, []) == (result.exit_code, started)
     assert "noeviction" in result.stderr
+
+
+@pytest.mark.parametrize(("role", "code"), [("all", Exit.CONFIG), ("render", Exit.CONFIG), ("submit", Exit.OK)])
+def test_worker_without_the_storages_library_does_not_start(shell: Shell, started: list[Spec], monkeypatch, role, code):
+    """It would take on clips that it can not keep; one that only sends needs no storage."""
+    monkeypatch.setenv("OVERCRANK_STORAGE__URL", "s3://bucket/clips")
+    monkeypatch.setattr(s3, "find_spec", lambda _: None)
+    result = shell("worker", "--role", role)
+    told = "pip install 'overcrank[s3]'" in result.stderr
+    assert (code, code is Exit.CONFIG, int(code is Exit.OK)) == (result.exit_code, told, len(started))
+
+
+def test_celery_started_by_hand_without_the_storages_library_ends(monkeypatch):
+    """Whoever starts Celery without our command is told the same, and no message is taken."""
+    from workers import lifecycle
+
+    monkeypatch.setenv("OVERCRANK_STORAGE__URL", "s3://bucket/clips")
+    monkeypatch.setattr(s3, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit, match=r"pip install 'overcrank\[s3\]'"):
+        lifecycle._furnish()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Keeping clips in a folder: wholly or not at all, and nowhere else."""
 
 import errno
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import NoReturn
 import pytest
 
 from overcrank.errors import ConfigError, OvercrankError
-from overcrank.storage import FileStorage, StorageUnavailable, files, open_storage
+from overcrank.storage import FileStorage, NotKept, StorageUnavailable, files, open_storage
+from overcrank.storage.contents import CONTENTS
 
+OTHER = "019b1e2c-8400-7d4e-8f50-0123456789ac"
 JOB = "019b1e2c-8400-7d4e-8f50-0123456789ab"  # 2025-12-14
 NAME = f"{JOB}.mp4"
 DAY = "2025/12/14"
@@ -30,8 +33,16 @@ def staged(store: FileStorage, content: bytes = b"film") -> Path:
 
 
 def everything(store: FileStorage) -> list[str]:
-    """Return every file below the store."""
-    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+    """Return every file below the store, by its names and not by its content."""
+    found = [path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in found if path.parts[0] != CONTENTS)
+
+
+def contents(store: FileStorage) -> list[bytes]:
+    """Return each content that is kept, by its bytes."""
+    found = sorted((store.root / CONTENTS).glob("*/*"))
+    assert [path.name for path in found] == [hashlib.sha256(path.read_bytes()).hexdigest() for path in found]
+    return sorted(path.read_bytes() for path in found)
 
 
 def test_a_clip_is_kept_by_its_day(store) -> None:
@@ -62,10 +73,109 @@ def test_keeping_twice_changes_nothing(store) -> None:
 
 
 def test_another_content_takes_the_place(store) -> None:
-    """A better copy of a clip replaces the one that was there at one moment."""
+    """A better copy of a clip replaces the one that was there, and nothing is left of that."""
     store.keep(staged(store, b"bad"), NAME)
     store.keep(staged(store, b"good"), NAME, {"b": 2})
-    assert (store.root / DAY / NAME).read_bytes() == b"good"
+    assert ((store.root / DAY / NAME).read_bytes(), [b"good"]) == (b"good", contents(store))
+
+
+def test_no_side_file_describes_other_bytes(store, monkeypatch) -> None:
+    """Cut off while a better copy is put in place, there is that clip with its side file, or the new one, or none."""
+    store.keep(staged(store, b"bad"), NAME, {"of": "bad"})
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if target.name == NAME:
+            raise PowerCut
+        return real(self, target)
+
+    part = staged(store, b"good")
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "replace", replace)
+        with pytest.raises(PowerCut):
+            store.keep(part, NAME, {"of": "good"})
+    assert (False, b"good") == (store.has(NAME), part.read_bytes())
+    store.keep(part, NAME, {"of": "good"})
+    assert ({"of": "good"}, b"good") == (json.loads(Path(f"{store.local(NAME)}.json").read_bytes()),
+                                         store.local(NAME).read_bytes())  # fmt: skip
+
+
+def keep_other(store: FileStorage, content: bytes = b"film", name: str = f"{OTHER}.mp4") -> None:
+    """Keep a file of another job."""
+    part = store.staging(OTHER)
+    part.write_bytes(content)
+    store.keep(part, name, {"job": OTHER})
+
+
+def test_the_same_bytes_are_kept_once(store) -> None:
+    """Two jobs with one content have a name each and one file, which nobody changes in place by mistake."""
+    store.keep(staged(store), NAME, {"job": JOB})
+    keep_other(store)
+    first, second = store.local(NAME), store.local(f"{OTHER}.mp4")
+    assert (True, [b"film"], 0) == (first.samefile(second), contents(store), first.stat().st_mode & 0o222)
+
+
+def test_a_content_goes_with_its_last_name(store) -> None:
+    """Removing one job's files leaves the other's; with that, the bytes are gone too."""
+    store.keep(staged(store), NAME, {"job": JOB})
+    keep_other(store)
+    store.remove(NAME)
+    assert ([b"film"], b"film") == (contents(store), store.local(f"{OTHER}.mp4").read_bytes())
+    store.remove(f"{OTHER}.mp4")
+    assert ([], []) == (contents(store), everything(store))
+
+
+def test_a_damaged_content_is_not_given_to_others(store) -> None:
+    """A file whose bytes are no longer those of its name is replaced by the good ones."""
+    store.keep(staged(store), NAME, {"job": JOB})
+    place = store.local(NAME)
+    place.chmod(0o644)
+    place.write_bytes(b"spoilt")
+    keep_other(store)
+    assert (b"film", b"spoilt", [b"film"]) == (
+        store.local(f"{OTHER}.mp4").read_bytes(), place.read_bytes(), contents(store)
+    )  # fmt: skip
+
+
+def test_a_disk_without_links_keeps_copies(store, monkeypatch) -> None:
+    """Nothing fails; the same bytes are there twice."""
+    monkeypatch.setattr(Path, "hardlink_to", failing(errno.EPERM))
+    store.keep(staged(store), NAME, {"job": JOB})
+    keep_other(store)
+    assert (False, [], b"film") == (
+        store.local(NAME).samefile(store.local(f"{OTHER}.mp4")), contents(store), store.local(NAME).read_bytes()
+    )  # fmt: skip
+
+
+def test_side_files_and_shared_bytes_are_counted(store) -> None:
+    """A job's files take their own bytes, its side file's, and its share of what others have too."""
+    store.keep(staged(store, b"x" * 1000), NAME, {"job": JOB})
+    side = (store.root / DAY / f"{NAME}.json").stat().st_size
+    assert [1000 + side] == [one.size for one in store.kept()]
+    keep_other(store, b"x" * 1000)
+    assert [500 + side] * 2 == [one.size for one in store.kept()]
+
+
+def test_a_side_file_is_written_anew(store) -> None:
+    """What is known only at the end is told beside the clip too; where there is no clip, that is said."""
+    store.keep(staged(store), NAME, {"a": 1})
+    store.describe(NAME, {"a": 1, "ended": "now"})
+    assert {"a": 1, "ended": "now"} == json.loads((store.root / DAY / f"{NAME}.json").read_bytes())
+    with pytest.raises(NotKept, match="is not kept"):
+        store.describe(f"{OTHER}.mp4", {})
+    with pytest.raises(NotKept, match="is not kept"):
+        store.local(f"{OTHER}.mp4")
+
+
+def test_trying_out_leaves_nothing(store) -> None:
+    """A folder that may be written says so and stays empty; one that may not says why."""
+    store.require()
+    store.try_out()
+    assert [] == everything(store)
+    blocked = FileStorage(store.root.parent / "file")
+    blocked.root.write_text("")
+    with pytest.raises(StorageUnavailable, match="choose another folder"):
+        blocked.try_out()
 
 
 def test_a_job_may_keep_several_files(store) -> None:
@@ -176,7 +286,8 @@ class PowerCut(BaseException):
 
 def test_a_crash_between_any_two_steps_leaves_a_whole_clip_or_none(tmp_path, monkeypatch) -> None:
     """Cut off before each call that changes the disk, the clip is whole or absent, and keeping again completes it."""
-    steps = [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "write_bytes"), (Path, "unlink")]
+    steps = [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "write_bytes"), (Path, "unlink"),
+             (Path, "hardlink_to"), (Path, "chmod")]  # fmt: skip
     for cut in range(40):
         store = FileStorage(tmp_path / str(cut))
         part = staged(store)

@@ -49,11 +49,24 @@ def test_a_folder_is_tidied(tmp_path) -> None:
     store = FileStorage(tmp_path)
     for number, job in enumerate(JOBS[:4]):
         part = store.staging(job)
-        part.write_bytes(b"x" * 10)
+        part.write_bytes(bytes([number]) * 10)
         store.keep(part, f"{job}.mp4", {"number": number})
     (tmp_path / "theirs.txt").write_text("theirs")
     store.staging(JOBS[5]).write_bytes(b"half")
-    assert (4, []) == (len(list(store.kept())), tidy(store, Rules(room=40)))
-    tidy(store, Rules(room=20))
-    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    size = 10 + (tmp_path / "2025" / "12" / "14" / f"{JOBS[0]}.mp4.json").stat().st_size
+    assert (4, []) == (len(list(store.kept())), tidy(store, Rules(room=4 * size)))
+    tidy(store, Rules(room=2 * size))
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file() and ".contents" not in path.parts]
     assert (2, 6) == (len(list(store.kept())), len(left))
+
+
+def test_files_of_a_job_that_has_not_ended_stay(tmp_path) -> None:
+    """Something is still to be made of them, however old they are and however little room there is."""
+    store = FileStorage(tmp_path)
+    for job in JOBS[:3]:
+        part = store.staging(job)
+        part.write_bytes(job.encode())
+        store.keep(part, f"{job}.mp4")
+    later = datetime.now(UTC) + timedelta(days=2)
+    gone = tidy(store, Rules(age=timedelta(days=1), room=1), later, running=lambda ids: {JOBS[1]} & set(ids))
+    assert ({JOBS[0], JOBS[2]}, [f"{JOBS[1]}.mp4"]) == ({one.name[:36] for one in gone}, [k.name for k in store.kept()])

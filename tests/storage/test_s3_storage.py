@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ import obstore
 
 from overcrank.embedded import free_port
 from overcrank.errors import ConfigError
-from overcrank.storage import S3Storage, StorageUnavailable, open_storage, s3
+from overcrank.storage import NotKept, S3Storage, StorageUnavailable, open_storage, s3
 from overcrank.storage.retention import Rules, tidy
 
 JOB = "019b1e2c-8400-7d4e-8f50-0123456789ab"  # 2025-12-14
@@ -130,6 +131,71 @@ def test_another_content_takes_the_place(store, bucket) -> None:
     store.keep(staged(store, b"bad"), NAME)
     store.keep(staged(store, b"good"), NAME)
     assert (b"good", f"s3://{bucket.name}/{key(b'good')}") == (store.local(NAME).read_bytes(), store.url(NAME))
+    assert sorted([key(b"good"), f"clips/{DAY}/{NAME}.json"]) == everything(bucket)
+
+
+def test_another_workers_content_is_left_alone(store, bucket, monkeypatch) -> None:
+    """A worker that was late does not remove what the name stands for by now."""
+    store.keep(staged(store, b"first"), NAME)
+    late = store._remove_all_but
+    monkeypatch.setattr(store, "_remove_all_but", lambda *_: None)
+    store.keep(staged(store, b"second"), NAME)
+    late(key(b"first").removeprefix("clips/"), NAME)
+    assert b"second" == store.local(NAME).read_bytes()
+
+
+def test_no_content_outlives_its_name(store, bucket) -> None:
+    """What a crash left without a side file, and what was replaced, go with the rest; other jobs' files stay."""
+    store.keep(staged(store), NAME)
+    (bucket / key(b"left")).write_bytes(b"left")
+    store.keep(staged(store, b"poster"), f"{JOB}-poster.jpg")
+    store.remove(NAME)
+    assert sorted([key(b"poster", "-poster").replace(".mp4", ".jpg"), f"clips/{DAY}/{JOB}-poster.jpg.json"]) == (
+        everything(bucket)
+    )
+    (bucket / key(b"left")).write_bytes(b"left")
+    assert [(NAME, 4)] == [(one.name, one.size) for one in store.kept() if one.name == NAME]
+    tidy(store, Rules(age=timedelta(days=1)), datetime.now(UTC) + timedelta(days=2))
+    assert [] == everything(bucket)
+
+
+def test_a_side_file_is_written_anew(store, bucket) -> None:
+    """It goes on naming its content, whatever it is given; where there is no clip, that is said."""
+    store.keep(staged(store), NAME, {"a": 1})
+    store.describe(NAME, {"ended": "now", "sha256": "wrong"})
+    side = json.loads((bucket / f"clips/{DAY}/{NAME}.json").read_bytes())
+    assert ("now", hashlib.sha256(b"film").hexdigest(), b"film") == (
+        side["ended"], side["sha256"], store.local(NAME).read_bytes()
+    )  # fmt: skip
+    with pytest.raises(NotKept, match="is not kept"):
+        store.describe(f"{JOB}-poster.jpg", {})
+
+
+def test_a_content_that_is_gone_is_not_kept(store, bucket) -> None:
+    """It has to be fetched anew: waiting for it would be of no use."""
+    store.keep(staged(store), NAME)
+    (bucket / key(b"film")).unlink()
+    with pytest.raises(NotKept, match="is gone"):
+        store.local(NAME)
+
+
+def test_without_the_extra_nothing_starts_and_nothing_is_lost(store, monkeypatch) -> None:
+    """Before any work the message is what to type; a clip that is here already waits with the same words."""
+    store.require()
+    part = staged(store)
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setattr(s3, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install 'overcrank\[s3\]'"):
+        store.require()
+    with pytest.raises(StorageUnavailable, match=r"pip install 'overcrank\[s3\]'"):
+        store.keep(part, NAME)
+    assert part.read_bytes() == b"film"
+
+
+def test_trying_out_leaves_nothing(store, bucket) -> None:
+    """A bucket that may be written says so and stays as it was."""
+    store.try_out()
+    assert [] == everything(bucket)
 
 
 def test_a_large_clip_goes_in_pieces(store, bucket, monkeypatch) -> None:
@@ -216,7 +282,8 @@ def test_what_is_kept_can_be_listed_and_removed(store, bucket) -> None:
     store.keep(staged(store), NAME)
     store.keep(staged(store, b"poster"), f"{JOB}-poster.jpg")
     (bucket / "clips" / "theirs.json").write_text("{}")
-    assert {(NAME, 4), (f"{JOB}-poster.jpg", 6)} == {(one.name, one.size) for one in store.kept()}
+    sides = [(bucket / f"clips/{DAY}/{name}.json").stat().st_size for name in (NAME, f"{JOB}-poster.jpg")]
+    assert {(NAME, 4 + sides[0]), (f"{JOB}-poster.jpg", 6 + sides[1])} == {(one.name, one.size) for one in store.kept()}
     assert [] == tidy(store, Rules(age=timedelta(days=1)))
     gone = tidy(store, Rules(age=timedelta(days=1)), datetime.now(UTC) + timedelta(days=2))
     assert (2, ["clips/theirs.json"]) == (len(gone), everything(bucket))

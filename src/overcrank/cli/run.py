@@ -29,9 +29,12 @@ def worker(role: str, slots: int, pool: str, name: str | None, loglevel: str, no
 
     SIGTERM or Ctrl-C stops it when what it is sending is sent; twice, at once. Jobs lose nothing either way.
     """
+    from ..storage import open_storage
     from . import deployment
 
     settings = checked("worker")
+    if deployment.roles().ROLES[role].stores:
+        open_storage(settings.storage_url).require()
     spec = deployment.worker(
         settings, role, slots, name=name or f"{role}-{secrets.token_hex(3)}", pool=pool, loglevel=loglevel.upper(),
         events=not no_events,

@@ -4,11 +4,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
-from .base import Storage, StorageUnavailable
+from .base import NotKept, Storage, StorageUnavailable
 from .files import FileStorage
 from .s3 import S3Storage
 
-__all__ = ["FileStorage", "S3Storage", "Storage", "StorageUnavailable", "open_storage"]
+__all__ = ["FileStorage", "NotKept", "S3Storage", "Storage", "StorageUnavailable", "open_storage"]
 
 
 STAGING = Path("overcrank-data") / "staging"

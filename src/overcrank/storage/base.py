@@ -13,9 +13,13 @@ class StorageUnavailable(OvercrankError):
     """Clips can not be kept now: the disk is full, or may not be written. Nothing half-written has a clip's name."""
 
 
+class NotKept(StorageUnavailable):
+    """What is asked for is not here, or no longer: waiting for it is of no use, fetching it anew is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file that is kept: its name, since when, and how many bytes it has."""
+    """A file that is kept: its name, since when, and how many bytes it takes, its side file's among them."""
 
     name: str
     when: datetime
@@ -24,6 +28,22 @@ class Kept:
 
 class Storage(Protocol):
     """Keeps clips under names that begin with their job's id. Each call may come twice."""
+
+    def require(self) -> None:
+        """Make sure, before any work is taken on, that this installation has all that keeping clips needs.
+
+        Raises:
+            ConfigError: an optional part is not installed; the message is what to type.
+        """
+        ...
+
+    def try_out(self) -> None:
+        """Write something and remove it again.
+
+        Raises:
+            StorageUnavailable: clips could not be kept now; the message says why.
+        """
+        ...
 
     def staging(self, job_id: str) -> Path:
         """Return where the job's clip is to be written while it is not whole: always the same path for a job.
@@ -44,6 +64,14 @@ class Storage(Protocol):
         """
         ...
 
+    def describe(self, name: str, side: Mapping[str, Any]) -> None:
+        """Write the side file of what is kept as *name* anew.
+
+        Raises:
+            NotKept: there is nothing of that name. StorageUnavailable: it can not be written now.
+        """
+        ...
+
     def has(self, name: str) -> bool:
         """Tell whether *name* is kept."""
         ...
@@ -60,7 +88,7 @@ class Storage(Protocol):
         """Return a file on this machine with the content of *name*, to be read and not changed.
 
         Raises:
-            StorageUnavailable: it is not kept, or can not be had now.
+            NotKept: it is not here. StorageUnavailable: it can not be had now.
         """
         ...
 

@@ -1,4 +1,8 @@
-"""Clips in a folder: `<root>/<yyyy>/<mm>/<dd>/<name>`, by the day in the job's id, so that no folder grows for ever."""
+"""Clips in a folder: `<root>/<yyyy>/<mm>/<dd>/<name>`, by the day in the job's id, so that no folder grows for ever.
+
+The same bytes are kept once, however many names they have; see `contents`. Other bytes for a name take its place only
+after the clip that was there has gone, so no side file ever describes another clip than the one beside it.
+"""
 
 import contextlib
 import errno
@@ -12,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .base import Kept, StorageUnavailable
+from .base import Kept, NotKept, StorageUnavailable
+from .contents import forget, share, share_of
 from .names import as_json, checked, checked_id, day
 from .staging import explained
 
@@ -27,6 +32,14 @@ class FileStorage:
 
     def __repr__(self) -> str:
         return f"FileStorage({str(self.root)!r})"
+
+    def require(self) -> None:
+        """A folder needs nothing else."""
+
+    def try_out(self) -> None:
+        """Write a small file and remove it again; the folder is made where it is missing."""
+        with explained(self.root), self._temporary(self.root / "try") as near:
+            near.write_bytes(b"may this be written?")
 
     def staging(self, job_id: str) -> Path:
         """Return where the job's clip is to be written while it is not whole."""
@@ -45,12 +58,26 @@ class FileStorage:
             there = _is_file(part)
             if not there and not self.has(name):
                 raise StorageUnavailable(f"{part} is no file, so {name} can not be kept: fetch the clip again")
+            if there:
+                _sync(part)
+                if place.is_symlink() or (_is_file(place) and not filecmp.cmp(part, place, shallow=False)):
+                    forget(self.root, place)
             if side is not None:
-                self._write(place.with_name(place.name + ".json"), as_json(side))
+                self._write(_side(place), as_json(side))
             if there:
                 self._move(part, place)
+                with self._temporary(place) as near:
+                    share(self.root, place, near, self._folder)
             _sync(place.parent)
         return place.as_uri()
+
+    def describe(self, name: str, side: Mapping[str, Any]) -> None:
+        """Write the side file anew."""
+        place = self._place(name)
+        if not self.has(name):
+            raise NotKept(f"{name} is not kept in {self.root}")
+        with explained(self.root):
+            self._write(_side(place), as_json(side))
 
     def has(self, name: str) -> bool:
         """Tell whether *name* is kept."""
@@ -73,7 +100,7 @@ class FileStorage:
         """Return the kept file itself."""
         place = self._place(name)
         if not self.has(name):
-            raise StorageUnavailable(f"{name} is not kept in {self.root}")
+            raise NotKept(f"{name} is not kept in {self.root}")
         return place
 
     def kept(self) -> Iterator[Kept]:
@@ -82,15 +109,18 @@ class FileStorage:
             for place in sorted(self.root.rglob("*")):
                 with contextlib.suppress(ValueError):
                     if _is_file(place) and place == self._place(place.name):
-                        found = place.stat()
-                        yield Kept(place.name, datetime.fromtimestamp(found.st_mtime, UTC), found.st_size)
+                        beside = _side(place).stat() if _is_file(_side(place)) else None
+                        # a content that came before is as old as that; the side file is this name's own
+                        when = (beside or place.stat()).st_mtime
+                        size = share_of(place) + (beside.st_size if beside else 0)
+                        yield Kept(place.name, datetime.fromtimestamp(when, UTC), size)
 
     def remove(self, name: str) -> None:
         """Remove what is kept as *name*, the clip first and then its side file."""
         place = self._place(name)
         with explained(self.root):
-            place.unlink(missing_ok=True)
-            place.with_name(place.name + ".json").unlink(missing_ok=True)
+            forget(self.root, place)
+            _side(place).unlink(missing_ok=True)
 
     def _place(self, name: str) -> Path:
         """Return where *name* belongs. Names hold no slash and begin with an id, so none leads out of the folder."""
@@ -107,8 +137,7 @@ class FileStorage:
         return folder
 
     def _move(self, part: Path, place: Path) -> None:
-        _sync(part)
-        if _is_file(place) and filecmp.cmp(part, place, shallow=False):
+        if _is_file(place):  # it has the same bytes
             part.unlink()
             return
         try:
@@ -139,6 +168,11 @@ class FileStorage:
         finally:
             with contextlib.suppress(OSError):
                 near.unlink(missing_ok=True)
+
+
+def _side(place: Path) -> Path:
+    """Return where the side file of a kept file is."""
+    return place.with_name(place.name + ".json")
 
 
 def _is_file(path: Path) -> bool:

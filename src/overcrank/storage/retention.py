@@ -1,6 +1,7 @@
 """What is kept no longer: files of a certain age, and the oldest where together they take too much room."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -39,11 +40,26 @@ def outdated(kept: Iterable[Kept], rules: Rules, now: datetime) -> list[Kept]:
     return going[::-1]
 
 
-def tidy(storage: Storage, rules: Rules, now: datetime | None = None) -> list[Kept]:
-    """Remove what the rules do not keep, and return it."""
+def _none(_: Collection[str]) -> AbstractSet[str]:
+    return frozenset()
+
+
+def tidy(
+    storage: Storage,
+    rules: Rules,
+    now: datetime | None = None,
+    *,
+    running: Callable[[Collection[str]], AbstractSet[str]] = _none,
+) -> list[Kept]:
+    """Remove what the rules do not keep, and return it.
+
+    *running* tells which of some jobs have not ended: their files stay, for something is still to be made of them.
+    """
     if rules == Rules():
         return []
     going = outdated(storage.kept(), rules, now or datetime.now(UTC))
+    busy = running({one.name[:36] for one in going})
+    going = [one for one in going if one.name[:36] not in busy]
     for one in going:
         storage.remove(one.name)
     return going

@@ -2,60 +2,34 @@
 
 What is kept under a name is two objects: the content, whose key holds its checksum, so that it is written once and
 never changed; and after it the side file, which says under which key the content is. So where the side file is, the
-clip is.
+clip is. A content that another one has replaced, or that lost its side file to a crash, is found by the name that its
+key begins with, and goes with it.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
+import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import ConfigError
-from .base import Kept, StorageUnavailable
+from .base import Kept, NotKept, StorageUnavailable
+from .bucket import Bucket
 from .names import as_json, checked, day
 from .staging import Staging, explained
 
 ONE_PIECE = 32 * 1024 * 1024
 """Bytes up to which an object is sent in one piece, and refused by the server where it is there already."""
 
-OPTIONS = ("endpoint", "region")
+MISSING = "clips can not be kept in a bucket here: pip install 'overcrank[s3]'"
 
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """What a URL names. The credentials come from the environment, as for every S3 tool: `AWS_ACCESS_KEY_ID`, ..."""
-
-    name: str
-    prefix: str
-    endpoint: str | None
-    region: str
-
-    @classmethod
-    def read(cls, url: str) -> "Bucket":
-        """Return what `s3://bucket/prefix?endpoint=http://host:port&region=name` names.
-
-        Raises:
-            ConfigError: it is not such a URL, or holds a secret.
-        """
-        parts = urlsplit(url)
-        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if parts.username or parts.password:
-            raise ConfigError("OVERCRANK_STORAGE__URL must not hold a key: set AWS_ACCESS_KEY_ID and its secret")
-        if unknown := set(asked) - set(OPTIONS):
-            raise ConfigError(
-                f"OVERCRANK_STORAGE__URL: {', '.join(sorted(unknown))} is no option; there is {', '.join(OPTIONS)}"
-            )
-        endpoint = asked.get("endpoint")
-        if not parts.netloc or (endpoint and urlsplit(endpoint).scheme not in {"http", "https"}):
-            raise ConfigError("OVERCRANK_STORAGE__URL: use s3://bucket/prefix?endpoint=https://host")
-        region = asked.get("region") or os.environ.get("AWS_REGION") or "us-east-1"
-        return cls(parts.netloc, unquote(parts.path).strip("/"), endpoint, region)
+_CONTENT = re.compile(r"(?P<stem>[^.]+)\.[0-9a-f]{64}(?P<ending>\.[^.]+)?")
 
 
 class S3Storage:
@@ -69,6 +43,18 @@ class S3Storage:
     def __repr__(self) -> str:
         return f"S3Storage({self._url('')!r})"
 
+    def require(self) -> None:
+        """Make sure that the library is here."""
+        if find_spec("obstore") is None:
+            raise ConfigError(MISSING)
+
+    def try_out(self) -> None:
+        """Write a small object and remove it again."""
+        with self._explained() as (store, obstore):
+            key = f"overcrank-doctor-{uuid.uuid4().hex}"
+            obstore.put(store, key, b"may this be written?")
+            obstore.delete(store, key)
+
     def staging(self, job_id: str) -> Path:
         """Return where the job's clip is to be written while it is not whole: on this machine."""
         return self._staging.part(job_id)
@@ -78,19 +64,29 @@ class S3Storage:
         place = self._place(name)
         if not part.is_file() or part.is_symlink():
             if self.has(name):
+                if side is not None:
+                    self.describe(name, side)
                 return self.url(name)
             raise StorageUnavailable(f"{part} is no file, so {name} can not be kept: fetch the clip again")
         with explained(part.parent):
             size, checksum = part.stat().st_size, _checksum(part)
-        stem, dot, ending = place.name.partition(".")
-        key = str(place.with_name(f"{stem}.{checksum}{dot}{ending}"))
+        key = str(place.with_name(f"{place.stem}.{checksum}{place.suffix}"))
         with self._explained() as (store, obstore):
             self._send(part, key, size)
-            described = as_json({"content": key, "size": size, "sha256": checksum, **(side or {})})
-            obstore.put(store, f"{place}.json", described)
+            obstore.put(store, f"{place}.json", as_json(_pointing(key, size, checksum, side or {})))
+        self._remove_all_but(key, name)
         with explained(part.parent):
             part.unlink(missing_ok=True)
         return self._url(key)
+
+    def describe(self, name: str, side: Mapping[str, Any]) -> None:
+        """Write the side file anew; it goes on naming the same content."""
+        there = self._side(name)
+        if there is None:
+            raise NotKept(f"{name} is not kept in {self._url('')}")
+        with self._explained() as (store, obstore):
+            described = _pointing(there["content"], there["size"], there["sha256"], side)
+            obstore.put(store, f"{self._place(name)}.json", as_json(described))
 
     def has(self, name: str) -> bool:
         """Tell whether *name* is kept."""
@@ -105,14 +101,17 @@ class S3Storage:
         """Return a file on this machine that holds what is kept as *name*; it is fetched, and checked, if need be."""
         side = self._side(name)
         if side is None:
-            raise StorageUnavailable(f"{name} is not kept in {self._url('')}")
+            raise NotKept(f"{name} is not kept in {self._url('')}")
         part = self._staging.part(name[:36])
         place = part.with_name(f"{name}.local")
         if place.is_file() and _checksum(place) == side["sha256"]:
             return place
         near = part.with_name(f"{name}.{os.getpid()}.local")
         with self._explained() as (store, obstore):
-            chunks = obstore.get(store, side["content"]).stream(min_chunk_size=1 << 20)
+            try:
+                chunks = obstore.get(store, side["content"]).stream(min_chunk_size=1 << 20)
+            except FileNotFoundError:
+                raise NotKept(f"the content of {name} is gone from {self._url('')}") from None
             with explained(part.parent), near.open("wb") as file:
                 for chunk in chunks:
                     file.write(chunk)
@@ -127,25 +126,58 @@ class S3Storage:
         self._staging.discard(job_id)
 
     def kept(self) -> Iterator[Kept]:
-        """Go through all that is kept."""
+        """Go through all that is kept, also contents whose side file never came."""
+        found: dict[str, tuple[datetime, int]] = {}
         with self._explained() as (store, obstore):
             for batch in obstore.list(store):
                 for entry in batch:
-                    place = PurePosixPath(entry["path"])
-                    name = place.name.removesuffix(".json")
-                    with contextlib.suppress(ValueError):
-                        if name != place.name and place == PurePosixPath(f"{self._place(name)}.json"):
-                            side = self._side(name) or {}
-                            yield Kept(name, entry["last_modified"], int(side.get("size", 0)))
+                    name = self._name(PurePosixPath(entry["path"]))
+                    if name is not None:
+                        when, size = found.get(name, (entry["last_modified"], 0))
+                        found[name] = max(when, entry["last_modified"]), size + entry["size"]
+        for name, (when, size) in found.items():
+            yield Kept(name, when, size)
 
     def remove(self, name: str) -> None:
         """Remove what is kept as *name*, its side file first."""
-        side = self._side(name)
-        if side is not None:
-            with self._explained() as (store, obstore):
+        with self._explained() as (store, obstore):
+            with contextlib.suppress(FileNotFoundError):
                 obstore.delete(store, f"{self._place(name)}.json")
+            for key in self._contents(name):
                 with contextlib.suppress(FileNotFoundError):
-                    obstore.delete(store, side["content"])
+                    obstore.delete(store, key)
+
+    def _remove_all_but(self, key: str, name: str) -> None:
+        """Remove contents that were kept as *name* before, unless another worker has just put its own in place."""
+        others = [other for other in self._contents(name) if other != key]
+        if others and (self._side(name) or {}).get("content") == key:
+            with self._explained() as (store, obstore):
+                for other in others:
+                    with contextlib.suppress(FileNotFoundError):
+                        obstore.delete(store, other)
+
+    def _contents(self, name: str) -> list[str]:
+        """Return the keys of all contents of *name*; they stand together, so only these are listed."""
+        place = self._place(name)
+        found: list[str] = []
+        with self._explained() as (store, obstore):
+            start = str(place.with_name(f"{place.stem}."))
+            for batch in obstore.list(store, str(place.parent), offset=start, chunk_size=50):
+                for entry in batch:
+                    if not entry["path"].startswith(start):
+                        return found
+                    if self._name(PurePosixPath(entry["path"])) == name and not entry["path"].endswith(".json"):
+                        found.append(entry["path"])
+        return found
+
+    def _name(self, key: PurePosixPath) -> str | None:
+        """Return the name that a content or a side file belongs to, or None where it is neither."""
+        content = _CONTENT.fullmatch(key.name)
+        name = f"{content['stem']}{content['ending'] or ''}" if content else key.name.removesuffix(".json")
+        with contextlib.suppress(ValueError):
+            if name != key.name and key.parent == self._place(name).parent:
+                return name
+        return None
 
     def _place(self, name: str) -> PurePosixPath:
         return PurePosixPath(*day(checked(name)[:36]), name)
@@ -182,7 +214,7 @@ class S3Storage:
             import obstore.exceptions
             from obstore.store import S3Store
         except ImportError:
-            raise ConfigError("clips can not be kept in a bucket here: pip install 'overcrank[s3]'") from None
+            raise StorageUnavailable(MISSING) from None  # a clip that is paid for waits until it is here
         if self._made is None or self._made[0] != os.getpid():
             endpoint = self.bucket.endpoint
             given: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
@@ -205,6 +237,11 @@ class S3Storage:
         except (obstore.exceptions.BaseError, FileNotFoundError) as error:
             first = (str(error).splitlines() or [""])[0]
             raise StorageUnavailable(f"{self._url('')} can not be used now: {first[:200]}") from error
+
+
+def _pointing(key: str, size: int, checksum: str, side: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a side file: what it was given, and whatever that says, which content it belongs to."""
+    return {**side, "content": key, "size": size, "sha256": checksum}
 
 
 def _checksum(path: Path) -> str:
