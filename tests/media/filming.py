@@ -78,6 +78,55 @@ def texture(width: int = 400, height: int = 240) -> Any:
     return np.repeat(np.repeat(coarse, 8, 0), 8, 1)[:, :, None].repeat(3, 2)
 
 
+def audible(path: Path, count: int = 120) -> Path:
+    """Encode a second of film at 120 frames, with sound."""
+    with av.open(str(path), "w", format="mp4") as out:
+        video, sound = out.add_stream("libx264", rate=120), out.add_stream("aac", rate=48_000)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(46):
+            heard = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            heard.sample_rate, heard.pts = 48_000, number * 1024
+            out.mux(sound.encode(heard))
+        out.mux(sound.encode())
+        for picture in numbered(count):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(video.encode())
+    return path
+
+
+COLOUR = (173, 42, 26)
+"""Green, nearly as pure as it can be, as BT.709 has it in the limited range."""
+
+
+def tagged(path: Path, size: tuple[int, int] = (320, 180), *, full: bool = False, pixels: str = "yuv420p") -> Path:
+    """Encode two seconds of one colour, with the tags of BT.709 that say how to understand it."""
+    with av.open(str(path), "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=60, options={"crf": "4", "preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = *size, pixels
+        codec = stream.codec_context
+        codec.colorspace = codec.color_primaries = codec.color_trc = 1
+        codec.color_range = 2 if full else 1
+        for number in range(120):
+            frame = av.VideoFrame(*size, pixels)
+            for plane, value in zip(frame.planes, COLOUR, strict=True):
+                plane.update(bytes([value]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, 60)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path
+
+
+def colours(film: Path) -> tuple[list[int], tuple[int, ...]]:
+    """Return the mean of each plane of a film's tenth frame, and its tags: matrix, primaries, transfer, range."""
+    with av.open(str(film)) as container:
+        codec = container.streams.video[0].codec_context
+        tags = codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range
+        frame = [frame for frame, _ in zip(container.decode(video=0), range(10), strict=False)][-1]
+        planes = [np.frombuffer(each, np.uint8).reshape(-1, each.line_size) for each in frame.planes]
+        means = [plane[:, : each.width].mean() for plane, each in zip(planes, frame.planes, strict=True)]
+    return [round(float(mean)) for mean in means], tuple(int(tag) for tag in tags)
+
+
 def looped(film: Path, path: Path, times: int) -> Path:
     """Repeat a film's packets, so that a long one need not be encoded."""
     with av.open(str(path), "w", format="mp4") as out, av.open(str(film)) as source:

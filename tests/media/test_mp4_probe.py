@@ -58,8 +58,8 @@ def test_a_film_says_what_it_holds(tmp_path, fps, early) -> None:
 
 
 def test_sound_is_no_picture(film, scratch) -> None:
-    """A film with sound is described by its pictures."""
-    assert Film(Fraction(1, 2), Fraction(30), 15, 64, 48, "avc1") == read(scratch, film)
+    """A film with sound is described by its pictures, and says that it has some."""
+    assert Film(Fraction(1, 2), Fraction(30), 15, 64, 48, "avc1", sound=True) == read(scratch, film)
 
 
 @pytest.mark.parametrize("early", [False, True])

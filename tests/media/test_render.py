@@ -138,6 +138,62 @@ def test_a_missing_extra_says_what_to_install(film, tmp_path, monkeypatch) -> No
         do(film, tmp_path)
 
 
+def test_a_process_that_crashes_says_how(film, tmp_path, monkeypatch) -> None:
+    """The signal or the code, and the last line that it wrote: what an operator needs to see."""
+    crash = "import sys, os; sys.stdin.readline(); print('out of luck', file=sys.stderr, flush=True); os.{}"
+    found = []
+    for end in ("abort()", "_exit(3)"):
+        monkeypatch.setattr(rendering, "COMMAND", ("-c", crash.format(end)))
+        [made] = do(film, tmp_path, [Step("check", {})]).values()
+        found.append((type(made.error), str(made.error)))
+    assert [
+        (Overdue, "check was not done: its process ended by signal 6 (Aborted): out of luck"),
+        (Overdue, "check was not done: its process ended with code 3: out of luck"),
+    ] == found
+
+
+def test_one_row_of_pixels_is_no_film(tmp_path) -> None:
+    """A film needs two by two of them; what can be made of one is made, and the rest says why not."""
+    film = drawn(tmp_path / "a.mp4", numbered(60, (16, 1)), 60, pixels="yuv444p")
+    half = {"fps": 30, "speed": 2}
+    steps = (
+        Step("check", {}),
+        Step("lapse", half),
+        Step("hyper", half),
+        Step("light", {"fps": 30}),
+        Step("poster", {}),
+    )
+    done = do(film, tmp_path, steps)
+    said = {name for name, made in done.items() if made.error and "at least two by two pixels" in str(made.error)}
+    assert ({"lapse", "hyper", "light"}, None, None) == (said, done["check"].error, done["poster"].error)
+
+
+def test_too_little_for_a_hyperlapse_is_said(tmp_path) -> None:
+    """What is left after its edges are cut off has to be a film."""
+    film = drawn(tmp_path / "a.mp4", numbered(60, (2, 2)), 60)
+    done = do(film, tmp_path, [Step("hyper", {"fps": 30, "speed": 2})])
+    assert (None, 2) == (done["hyper"].error, done["hyper"].what["height"])
+
+
+@pytest.fixture(scope="module")
+def lengths(tmp_path_factory) -> tuple[Path, Path]:
+    """A film of five seconds in 720p, as it comes, and one of ten minutes of the same."""
+    folder = tmp_path_factory.mktemp("lengths")
+    short = drawn(folder / "short.mp4", numbered(150, (1280, 720)), 30)
+    return short, looped(short, folder / "long.mp4", 120)
+
+
+@pytest.mark.parametrize("name", ["light", "poster", "preview"])
+def test_memory_does_not_grow_with_the_length_in_720p(lengths, tmp_path, name) -> None:
+    """At the size of a real clip neither the pictures nor the copy hold more frames of a longer film."""
+    options = {"fps": 24} if name == "light" else {}
+    if name == "light":  # all of ten minutes would be encoded: half of one says the same
+        lengths = (lengths[0], looped(lengths[0], tmp_path / "half.mp4", 6))
+    used = [do(film, tmp_path, [Step(name, options)])[name] for film in lengths]
+    assert [None, None] == [made.error for made in used]
+    assert used[1].memory < 1.1 * used[0].memory + 8 * 1024
+
+
 @pytest.mark.parametrize("name", ["slow", "lapse", "hyper", "sheet", "check"])
 def test_memory_does_not_grow_with_the_length(tmp_path_factory, name) -> None:
     """Ten minutes take as much as five seconds, give or take a tenth and the index."""

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from filming import GRAVITY, ball, brightness, drawn, gravity, looped, numbered, packets
+from filming import GRAVITY, audible, ball, brightness, drawn, gravity, looped, numbered, packets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from overcrank.media.hyperlapse import hyperlapse
 from overcrank.media.mp4 import Film, probe
 from overcrank.media.resample import resample
 from overcrank.media.retime import retime
+from overcrank.media.steps import Step
 from overcrank.media.timing import sampled, slowing
 from overcrank.media.trouble import Impossible
 
@@ -150,3 +151,13 @@ def test_what_is_impossible_is_said_and_nothing_is_left(falls, tmp_path, make, w
     with pytest.raises(Impossible, match=words):
         make(falls[30], tmp_path / "made.mp4")
     assert ([], before) == (list(tmp_path.iterdir()), falls[30].read_bytes())
+
+
+def test_sound_is_dropped_and_said(tmp_path) -> None:
+    """At another speed it would be another sound: whatever is made is silent, and says so."""
+    film = audible(tmp_path / "a.mp4")
+    steps = (Step("slow", {"fps": 30}), Step("lapse", {"fps": 30, "speed": 2}), Step("light", {"fps": 30}))
+    said = [step.run(film, tmp_path / f"made{step.ending}").get("audio") for step in steps]
+    assert (["dropped"] * 3, False) == (said, probe(tmp_path / "made-slow.mp4").sound)
+    silent = Step("slow", {"fps": 30}).run(drawn(tmp_path / "b.mp4", numbered(40), 120), tmp_path / "silent.mp4")
+    assert "audio" not in silent

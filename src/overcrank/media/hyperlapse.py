@@ -17,5 +17,5 @@ def hyperlapse(film: Path, to: Path, fps: int, speed: int) -> Film:
         NotAFilm: it can not be decoded. Impossible: too little would be left of it.
     """
     count = sampled(checked(film), fps, speed)
-    encode(steady(frames_at(film, moments(count, fps, speed))), to, fps)
+    encode(steady(frames_at(film, moments(count, fps, speed))), to, fps, film)
     return probe(to)

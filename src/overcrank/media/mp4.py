@@ -36,6 +36,7 @@ class Film:
         width: of the picture, in pixels.
         height: likewise.
         codec: the four characters that name it: `avc1` is H.264.
+        sound: whether it can be heard, too.
     """
 
     duration: Fraction
@@ -44,11 +45,12 @@ class Film:
     width: int
     height: int
     codec: str
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Track:
-    video: bool
+    kind: bytes
     timescale: int
     ticks: int
     frames: int
@@ -71,13 +73,14 @@ def probe(path: Path) -> Film:
             tracks.append(_track(body, spans))
             if len(tracks) > MOST_TRACKS:
                 raise NotAFilm("it has too many tracks")
+    sound = any(track.kind == b"soun" for track in tracks)
     for track in tracks:
-        if track.video:
-            return _film(track)
+        if track.kind == b"vide":
+            return _film(track, sound)
     raise NotAFilm("it has no video track")
 
 
-def _film(track: _Track) -> Film:
+def _film(track: _Track, sound: bool) -> Film:
     if track.frames == 0 or track.ticks == 0:
         raise NotAFilm("it has no frames; a film in fragments is not supported")
     codec = track.entry[4:8].decode("latin-1")
@@ -89,7 +92,7 @@ def _film(track: _Track) -> Film:
     if width == 0 or height == 0:
         raise NotAFilm("its picture has no size")
     duration = Fraction(track.ticks, track.timescale)
-    return Film(duration, track.frames / duration, track.frames, width, height, codec)
+    return Film(duration, track.frames / duration, track.frames, width, height, codec, sound)
 
 
 def _top(file: BinaryIO, length: int) -> tuple[bytes, list[tuple[int, int]]]:
@@ -197,7 +200,7 @@ def _track(body: bytes, spans: list[tuple[int, int]]) -> _Track:
     timescale = _number(header, 20 if _number(header, 0, 1) == 1 else 12)
     if timescale == 0:
         raise NotAFilm("a track's clock stands still")
-    video = _inside(media, b"hdlr")[8:12] == b"vide"
+    kind = _inside(media, b"hdlr")[8:12]
     table = _inside(media, b"minf", b"stbl")
     frames, ticks = _times(_inside(table, b"stts"))
     _check_samples(table, frames, spans)
@@ -207,7 +210,7 @@ def _track(body: bytes, spans: list[tuple[int, int]]) -> _Track:
     size = _number(description, 8)
     if size < 16 or size > len(description) - 8:
         raise NotAFilm("a track's description is damaged")
-    return _Track(video, timescale, ticks, frames, description[8 : 8 + size])
+    return _Track(kind, timescale, ticks, frames, description[8 : 8 + size])
 
 
 def _times(body: bytes) -> tuple[int, int]:

@@ -16,5 +16,5 @@ def resample(film: Path, to: Path, fps: int, speed: int = 1) -> Film:
         NotAFilm: it can not be decoded. Impossible: too little would be left of it.
     """
     count = sampled(checked(film), fps, speed)
-    encode(frames_at(film, moments(count, fps, speed)), to, fps)
+    encode(frames_at(film, moments(count, fps, speed)), to, fps, film)
     return probe(to)

@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .crop import REACH, kept, reach
+from .planes import cut, plain
 from .pyav import VideoFrame, np
 
 SMALL = 256
 """Columns of the pictures that are compared."""
-
-REACH = 0.08
-"""How far a picture is moved at most, as a part of its width and height; as much is cut off all around."""
 
 CANDIDATES = 3
 """Peaks of the correlation that are tried. Standing still is tried too, and wins unless a shift is clearly better."""
@@ -100,17 +99,12 @@ def steady(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
 def _moved(frame: VideoFrame, at: tuple[float, float], path: Iterable[tuple[float, float]]) -> VideoFrame:
     """Return the frame cut where the smooth path would have it."""
     known = list(path)
-    picture = frame.to_ndarray(format="rgb24")
-    height, width = picture.shape[:2]
-    reach = int(width * REACH), int(height * REACH)
     moved = []
-    for axis, most in enumerate(reach):
+    for axis, most in enumerate(reach(frame.width, frame.height)):
         wanted = sum(one[axis] for one in known) / len(known)
         moved.append(most + max(-most, min(most, round(at[axis] - wanted))))
-    wide, high = (width - 2 * reach[0]) & ~1, (height - 2 * reach[1]) & ~1
-    left, top = moved
-    cut = np.ascontiguousarray(picture[top : top + high, left : left + wide], dtype=np.uint8)
-    return VideoFrame.from_ndarray(cut, format="rgb24")
+    (left, top), (width, height) = moved, kept(frame.width, frame.height)
+    return cut(plain(frame), left, top, width, height)
 
 
 def _small(frame: VideoFrame) -> tuple[Array, float]:

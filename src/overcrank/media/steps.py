@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .mp4 import Film, probe
+
 FILM, PICTURE = "film", "picture"
 MAKERS = {
     "check": ("check", "check", FILM),
@@ -60,11 +62,17 @@ class Step:
         made = self.maker()(film, to, **self.options)
         if MAKERS[self.name][2] == PICTURE:
             return {"width": made[0], "height": made[1]}
-        return described(made)
+        before = probe(film)
+        lost: dict[str, Any] = {}
+        if before.sound and not made.sound:  # at another speed it would be another sound
+            lost["audio"] = "dropped"
+        if self.name == "hyper":
+            lost["cropped"] = f"{before.width}x{before.height} to {made.width}x{made.height}"
+        return {**described(made), **lost}
 
 
-def described(film: Any) -> dict[str, Any]:
-    """Return what a film is, as plain data."""
+def described(film: Film) -> dict[str, Any]:
+    """Return what a film is, as plain data; sound is named where there is some."""
     return {
         "codec": film.codec,
         "width": film.width,
@@ -72,4 +80,5 @@ def described(film: Any) -> dict[str, Any]:
         "frames": film.frames,
         "fps": round(float(film.fps), 3),
         "duration": round(float(film.duration), 6),
+        **({"audio": "kept"} if film.sound else {}),
     }
