@@ -6,7 +6,7 @@ from overcrank import wire
 from overcrank.errors import UnknownJob
 from overcrank.lifecycle import State
 from overcrank.outcome import Ended
-from overcrank.pipeline.render import produce
+from overcrank.pipeline import flow
 from tasks.announce import announce
 from workers.app import app
 from workers.process import current
@@ -29,7 +29,7 @@ def render(job_id: str) -> None:
             return
         if job.state is State.FETCHED:
             with process.hand(job_id, State.FETCHED):
-                outcome = produce(job, process.tools)
+                outcome = flow.produce(job, process.tools)
             if isinstance(outcome, Ended):
                 announce(jobs.get(job_id))
         elif job.ended and jobs.audience(job_id):

@@ -35,6 +35,9 @@ class Job:
         assumed: its answer was lost for good, so its price is booked as charged until an operator says otherwise.
         moments: epoch microseconds by the names in `MOMENTS`.
         file: url, sha256, bytes, and what the film is; once it is stored.
+        checked: what a decoder said of the stored bytes (their *sha256*), once it got to their end.
+        spoilt: the *sha256* of bytes that came and are no clip, how many *times*, *since* when, and whether that is
+            *sure* or only could not be found out.
         stored: the record as it was read.
     """
 
@@ -61,6 +64,8 @@ class Job:
     note: str | None = None
     moments: Mapping[str, int] = field(default_factory=dict)
     file: Mapping[str, Any] | None = None
+    checked: Mapping[str, Any] | None = None
+    spoilt: Mapping[str, Any] | None = None
     stored: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -148,6 +153,8 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         note=stored.get("note"),
         moments={name: int(stored[name]) for name in MOMENTS if name in stored},
         file=json.loads(stored["file"]) if stored.get("file") else None,
+        checked=json.loads(stored["checked"]) if stored.get("checked") else None,
+        spoilt=json.loads(stored["spoilt"]) if stored.get("spoilt") else None,
         stored=stored,
     )
 

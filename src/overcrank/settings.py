@@ -185,7 +185,11 @@ class StorageSettings(_Part):
 class MediaSettings(_Part):
     """What is done to clips that are here."""
 
-    check: bool = Field(False, description="decode every clip to its end; those of which something is made always are")
+    check: bool = Field(
+        True,
+        description="decode every clip to its end, where the extra video is installed; "
+        "false: only those of which something is made",
+    )
     patience: Seconds = Field(timedelta(minutes=5), description="a step on one clip that takes longer is ended")
 
 

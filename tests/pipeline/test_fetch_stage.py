@@ -85,6 +85,44 @@ def test_what_is_no_film_is_thrown_away_and_fetched_anew(bench: Bench, monkeypat
     assert [] == [left for left in (bench.settings.data_dir / "clips").rglob("*") if left.is_file()]
 
 
+def test_promised_bytes_that_are_no_film_are_fetched_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider says by their checksum that it has nothing else: it is asked hourly, and an operator is told."""
+    job = bench.at(State.UNDELIVERED)
+    downloads = broken_films(bench, monkeypatch)
+    assert (Done("later"), 2) == (fetch(job, bench.tools), len(downloads))
+    job = bench.jobs.get(job.id)
+    assert (True, True) == ("`--accept` ends it" in (job.note or ""), (bench.due_in(job) or 0) > 3500)
+    assert (Done("later"), 2) == (fetch(job, bench.tools), len(downloads))
+
+
+def test_a_page_in_a_clips_stead_may_pass(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no checksum was promised the same page is soon looked past again, for ten minutes."""
+    job = bench.at(State.UNDELIVERED)
+    downloads = broken_films(bench, monkeypatch)
+    bench.say("status", *[answers.Completed("http://127.0.0.1/clip")] * 6)
+    assert (Done("later"), 3) == (fetch(job, bench.tools), len(downloads))
+    assert (bench.due_in(job) or 0) < 11
+    bench.later(700)
+    fetch(bench.jobs.get(job.id), bench.tools)
+    assert (bench.due_in(job) or 0) > 3500
+
+
+def broken_films(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have no download be a film, and return the list of those that were made."""
+    real, downloads = bench.vendor.download, []
+
+    def probe(_: Path) -> None:
+        raise NotAFilm("html")
+
+    def download(url: str, to: Path, sha256: str | None = None) -> answers.DownloadAnswer:
+        downloads.append(url)
+        return real(url, to, sha256)
+
+    monkeypatch.setattr(stage, "probe", probe)
+    monkeypatch.setattr(bench.vendor, "download", download)
+    return downloads
+
+
 def test_a_full_disk_waits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job stays paid and undelivered, and says why."""
     job = bench.at(State.UNDELIVERED)

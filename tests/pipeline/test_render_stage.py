@@ -5,59 +5,23 @@ import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 pytest.importorskip("av")
 
 from bench import Bench
+from filmed import damaged, fetched, files, place, uneven
 
 from overcrank.errors import Undeliverable
-from overcrank.job import Job
 from overcrank.lifecycle import State
 from overcrank.media import mp4
 from overcrank.media import render as rendering
 from overcrank.outcome import Done, Ended, Next
-from overcrank.pipeline import fetch as fetching
 from overcrank.pipeline import flow
+from overcrank.pipeline.described import differs
 from overcrank.pipeline.render import produce
-from overcrank.providers import base as answers
 from overcrank.sandbox.clips import ClipShape, render
-
-
-@pytest.fixture(scope="module")
-def film() -> bytes:
-    """A second of a falling ball at 120 frames."""
-    return render(ClipShape((160, 90), 120, 240, 1, 9.81, "av"))
-
-
-@pytest.fixture
-def vendor(bench: Bench, film: bytes, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A bench whose vendor delivers a real film, or whatever a test makes it."""
-    monkeypatch.setattr(fetching, "probe", mp4.probe)
-    bench.vendor.film = film  # type: ignore[attr-defined]
-
-    def download(url: str, to: Path, sha256: str | None = None) -> answers.DownloadAnswer:
-        to.write_bytes(bench.vendor.film)  # type: ignore[attr-defined]
-        return answers.Downloaded(len(film), hashlib.sha256(to.read_bytes()).hexdigest())
-
-    monkeypatch.setattr(bench.vendor, "download", download)
-    return bench
-
-
-def fetched(bench: Bench, **fields: Any) -> Job:
-    """Return a job whose clip is here and waits to be rendered."""
-    job, _ = bench.start(fps=120, duration=2.0, **fields)
-    bench.attend(job)
-    assert Next("render") == flow.deliver(bench.jobs.get(job.id), bench.tools)
-    return bench.jobs.get(job.id)
-
-
-def files(job: Job) -> list[str]:
-    """Return what is kept of a job, by the part of its name after its id."""
-    folder = Path(urlsplit(job.file["url"]).path).parent
-    return sorted(path.name.removeprefix(job.id) for path in folder.glob(f"{job.id}*") if path.suffix != ".json")
 
 
 def test_what_was_asked_for_is_made_and_kept(vendor: Bench, film: bytes) -> None:
@@ -71,38 +35,38 @@ def test_what_was_asked_for_is_made_and_kept(vendor: Bench, film: bytes) -> None
         job.state, result["decoded"], result["delivered"]["duration"], result["delivered"]["fps"],
     )  # fmt: skip
     assert {"fps": 120, "duration": 2.0, "resolution": "1920x1080", "deliver_fps": 30} == result["asked"]
-    assert ["resolution is 160x90, not 1920x1080"] == result["differs"]
-    assert film == Path(urlsplit(result["url"]).path).read_bytes()
-    side = json.loads(Path(urlsplit(result["delivered"]["url"]).path + ".json").read_text())
-    assert (job.id, "slow", {"fps": 30}, result["sha256"]) == (
-        side["job_id"],
-        side["step"],
-        side["options"],
-        side["of"],
-    )
+    assert [
+        "resolution is 160x90, not 1920x1080",
+        "delivered size is 160x90, not 1920x1080",
+        "light size is 160x90, not 1920x1080",
+    ] == result["differs"]
+    assert film == place(result["url"]).read_bytes()
     assert [] == list((vendor.settings.data_dir / "clips" / ".partial").iterdir())
 
 
-def test_a_clip_of_which_nothing_is_asked_is_not_rendered(vendor: Bench) -> None:
-    """It ends in the fetching stage, as before."""
+def test_every_clip_is_decoded_unless_that_is_switched_off(film_bench) -> None:
+    """By itself a clip of which nothing is asked goes to the render stage; with the switch it ends where it came."""
+    job = fetched(film_bench())
+    assert State.FETCHED == job.state
+    bench = film_bench(media={"check": False})
+    job, _ = bench.start()
+    bench.attend(job)
+    assert Ended() == flow.deliver(bench.jobs.get(job.id), bench.tools)
+
+
+def test_without_the_extra_a_clip_is_probed_and_not_decoded(vendor: Bench, monkeypatch) -> None:
+    """The core works as before: what is a whole MP4 is delivered."""
+    monkeypatch.setattr(rendering, "NEEDED", ("no_such_module",))
     job, _ = vendor.start()
     vendor.attend(job)
     assert Ended() == flow.deliver(vendor.jobs.get(job.id), vendor.tools)
 
 
-def test_every_clip_is_decoded_where_that_is_set(make_bench, film) -> None:
-    """The setting brings every clip to the render stage."""
-    bench = make_bench(media={"check": True})
-    job, _ = bench.start()
-    bench.attend(job)
-    assert Next("render") == flow.deliver(bench.jobs.get(job.id), bench.tools)
-
-
-def test_a_clip_that_can_not_be_decoded_is_paid_undelivered(vendor: Bench, film: bytes) -> None:
+@pytest.mark.parametrize("extras", ["poster", ""])
+def test_a_clip_that_can_not_be_decoded_is_paid_undelivered(vendor: Bench, film: bytes, extras) -> None:
     """It is fetched anew, the money stays booked; once a good copy comes, it succeeds."""
-    middle = film.index(b"mdat") + 1000
-    vendor.vendor.film = film[:middle] + b"\xff" * 2000 + film[middle + 2000 :]  # type: ignore[attr-defined]
-    job = fetched(vendor, extras="poster")
+    vendor.vendor.film = damaged(film)  # type: ignore[attr-defined]
+    job = fetched(vendor, extras=extras)
     assert Done("later") == produce(job, vendor.tools)
     job = vendor.jobs.get(job.id)
     assert (State.UNDELIVERED, True) == (job.state, "can not be decoded" in (job.note or ""))
@@ -110,13 +74,12 @@ def test_a_clip_that_can_not_be_decoded_is_paid_undelivered(vendor: Bench, film:
     assert Next("render") == flow.deliver(job, vendor.tools)
     assert Ended() == produce(vendor.jobs.get(job.id), vendor.tools)
     job = vendor.jobs.get(job.id)
-    assert (State.SUCCEEDED, film) == (job.state, Path(urlsplit(job.file["url"]).path).read_bytes())
+    assert (State.SUCCEEDED, film) == (job.state, place(job.file["url"]).read_bytes())
 
 
 def test_a_clip_that_never_can_be_decoded_fails_in_the_end(vendor: Bench, film: bytes) -> None:
     """When the provider keeps it no longer; the paid original stays."""
-    middle = film.index(b"mdat") + 1000
-    vendor.vendor.film = film[:middle] + b"\xff" * 2000 + film[middle + 2000 :]  # type: ignore[attr-defined]
+    vendor.vendor.film = damaged(film)  # type: ignore[attr-defined]
     job = fetched(vendor, extras="poster")
     vendor.later(vendor.settings.provider.keeps.total_seconds() + 1)
     assert Ended() == produce(job, vendor.tools)
@@ -148,19 +111,10 @@ def test_rendering_twice_is_the_same_files(vendor: Bench) -> None:
     """A worker that died after it had made everything is followed by one that makes the same."""
     job = fetched(vendor, deliver_fps=30, extras="poster,preview,sheet,light")
     produce(job, vendor.tools)
-    folder = Path(urlsplit(job.file["url"]).path).parent
+    folder = place(job.file["url"]).parent
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert Done("moved") == produce(job, vendor.tools)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_workers_that_go_away_are_counted(vendor: Bench) -> None:
-    """After as many as are allowed, the clip is delivered as it came."""
-    job = fetched(vendor, deliver_fps=30)
-    for _ in range(vendor.settings.worker.deaths):
-        vendor.jobs.begun(job)
-    assert Ended() == produce(job, vendor.tools)
-    assert "went away" in vendor.jobs.get(job.id).result["made"]["slow"]["error"]
 
 
 def test_lengths_are_compared_to_a_frame(vendor: Bench) -> None:
@@ -168,6 +122,83 @@ def test_lengths_are_compared_to_a_frame(vendor: Bench) -> None:
     job = fetched(vendor, deliver_fps=30)
 
     def said(frames: int) -> list[str]:
-        return fetching.differs(job, mp4.Film(Fraction(frames, 120), Fraction(120), frames, 1920, 1080, "avc1"))
+        return differs(job, mp4.Film(Fraction(frames, 120), Fraction(120), frames, 1920, 1080, "avc1"))
 
     assert [[], [], ["duration is 2.00833, not 2"]] == [said(240), said(240), said(241)]
+
+
+def test_a_step_says_what_it_took_and_what_it_made(vendor: Bench) -> None:
+    """Seconds of CPU and MB of memory, size and checksum of each file; and of the check, what that took."""
+    job = fetched(vendor, deliver_fps=30, extras="poster")
+    produce(job, vendor.tools)
+    result = vendor.jobs.get(job.id).result
+    for made in result["made"].values():
+        content = place(made["url"]).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (made["sha256"], made["bytes"])
+    took = [*result["made"].values(), result["check"]]
+    assert [True] * 3 == [each["cpu_s"] >= 0 and each["peak_mb"] > 10 for each in took]
+    assert (True, {"slow", "poster"}) == (result["steady"], set(result["made"]))
+
+
+def test_side_files_say_all_there_is_to_say(vendor: Bench) -> None:
+    """The clip's is completed at the end; each step's has its own checksum, the request, the cost and the timings."""
+    job = fetched(vendor, deliver_fps=30, extras="poster")
+    produce(job, vendor.tools)
+    job = vendor.jobs.get(job.id)
+    result = job.result
+
+    def beside(url: str) -> dict[str, Any]:
+        return json.loads(Path(f"{place(url)}.json").read_text())
+
+    main = beside(result["url"])
+    assert (result["timings"], result["made"], result["delivered"], 240) == (
+        main["timings"], main["made"], main["delivered"], main["decoded"]
+    )  # fmt: skip
+    for name in ("slow", "poster"):
+        side, made = beside(result["made"][name]["url"]), result["made"][name]
+        assert (name, made["sha256"], result["sha256"], "0.90", "a ball falls") == (
+            side["step"], side["sha256"], side["of"], side["cost_usd"], side["request"]["prompt"]
+        )  # fmt: skip
+        assert "completed" in side["timings"]
+
+
+def test_what_is_delivered_is_compared_with_the_request(vendor: Bench) -> None:
+    """A film at half the frame rate makes half a slow motion, and the result says so."""
+    vendor.vendor.film = render(ClipShape((1920, 1080), 60, 120, 1, 9.81, "plain"))  # type: ignore[attr-defined]
+    job = fetched(vendor, deliver_fps=30)
+    produce(job, vendor.tools)
+    assert ["fps is 60, not 120", "delivered frames is 120, not 240", "delivered duration is 4, not 8"] == (
+        vendor.jobs.get(job.id).result["differs"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape"),
+    [
+        ({"deliver_fps": 24}, (1280, 720, 240, 24.0, 10.0)),
+        ({"mode": "time_lapse", "speed": 4}, (1280, 720, 15, 30.0, 0.5)),
+        ({"mode": "hyperlapse", "speed": 4}, (1076, 606, 15, 30.0, 0.5)),
+    ],
+)
+def test_what_was_asked_for_differs_in_nothing(vendor: Bench, fields, shape) -> None:
+    """Each mode delivers what its request leads to; what a hyperlapse cuts off is said, and is no difference."""
+    vendor.vendor.film = render(ClipShape((1280, 720), 120, 240, 1, 9.81, "plain"))  # type: ignore[attr-defined]
+    job = fetched(vendor, resolution="720p", **fields)
+    produce(job, vendor.tools)
+    result = vendor.jobs.get(job.id).result
+    delivered = result["delivered"]
+    assert ([], shape) == (
+        result["differs"], tuple(delivered[key] for key in ("width", "height", "frames", "fps", "duration"))
+    )  # fmt: skip
+    assert ("hyperlapse" == fields.get("mode")) == ("cropped" in delivered)
+
+
+def test_a_variable_frame_rate_is_said(vendor: Bench, tmp_path) -> None:
+    """The check sees it; the result names it among what differs."""
+    vendor.vendor.film = uneven(tmp_path / "a.mp4")  # type: ignore[attr-defined]
+    job = fetched(vendor)
+    produce(job, vendor.tools)
+    result = vendor.jobs.get(job.id).result
+    assert (False, "its frames are not equally long: the frame rate varies") == (
+        result["steady"], result["differs"][-1]
+    )  # fmt: skip

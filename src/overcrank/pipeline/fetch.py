@@ -1,19 +1,20 @@
 """Fetch: bring a paid clip home. It is tried for as long as the provider keeps it, and never paid for again."""
 
 import json
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 from ..backoff import later
-from ..clock import SECOND, iso
+from ..clock import SECOND
 from ..errors import Undeliverable
 from ..job import Job
 from ..lifecycle import State
 from ..media.mp4 import Film, NotAFilm, probe
-from ..money import plain
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
-from ..storage.base import StorageUnavailable
+from ..storage.base import NotKept, StorageUnavailable
+from .described import describe, side_file
+from .spoilt import SELDOM, counted, hopeless, noted, said
 from .submit import STOPPED_WAIT
 from .tools import Tools
 
@@ -23,24 +24,32 @@ FRESH_URLS = 3
 SLOWEST = 60.0
 """Seconds between two runs of the stage for one job, at most."""
 
+GONE = "its stored clip is gone, so it is fetched anew"
+
 
 def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
     """Store and verify the bytes of a finished generation; *there* is where they are, if that has just been said."""
     if job.generation_id is None:
         raise AssertionError(f"{job.id} is undelivered and has no generation id")
-    why = ""
+    why = arrived = ""
     for _ in range(FRESH_URLS):
-        said, there = there or tools.provider.status(job.generation_id, job.status_url), None
-        match said:
+        answer, there = there or tools.provider.status(job.generation_id, job.status_url), None
+        match answer:
             case answers.Completed(url, sha256, _):
+                if hopeless(job, sha256):  # the provider says itself that it has nothing else
+                    return again(job, tools, said(job, why or job.note or ""), SELDOM, **noted(job))
                 try:
-                    part = tools.storage.staging(job.id)
-                    got = tools.provider.download(url, part, sha256)
+                    got = tools.provider.download(url, tools.storage.staging(job.id), sha256)
                     if isinstance(got, answers.Downloaded):
-                        return stored(job, tools, got, probe(part))
+                        arrived = got.sha256
+                        if hopeless(job, arrived):
+                            tools.storage.discard(job.id)
+                            return again(job, tools, said(job, why or job.note or ""), SELDOM, **noted(job))
+                        return stored(job, tools, got, probe(tools.storage.staging(job.id)))
                 except NotAFilm as error:
                     tools.storage.discard(job.id)
                     why = f"what came is no film: {error}"
+                    job = counted(job, tools, arrived, sure=sha256 is not None)
                     continue
                 except StorageUnavailable as error:
                     return again(job, tools, str(error))
@@ -58,7 +67,7 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
             case answers.Running():
                 why = "the provider had it ready and now says it is still at work"
                 break
-    return again(job, tools, why)
+    return again(job, tools, said(job, why), SELDOM if hopeless(job, _spoilt(job)) else None, **noted(job))
 
 
 def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film) -> Outcome:
@@ -71,65 +80,63 @@ def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film) -> Outco
     return Next("finish", moved) if moved else Done("moved")
 
 
-def describe(job: Job, got: answers.Downloaded, film: Film) -> dict[str, Any]:
-    """Return what the file is, and how that compares with what was asked."""
-    return {
-        "sha256": got.sha256,
-        "bytes": got.size,
-        "film": {
-            "codec": film.codec,
-            "width": film.width,
-            "height": film.height,
-            "frames": film.frames,
-            "fps": round(float(film.fps), 3),
-            "duration": round(float(film.duration), 3),
-        },
-        "asked": {
-            name: value
-            for name in ("fps", "duration", "resolution", "deliver_fps", "speed")
-            if (value := getattr(job.clip, name)) is not None
-        },
-        "differs": differs(job, film),
-    }
-
-
-def differs(job: Job, film: Film) -> list[str]:
-    """Return in what the film is not as it was asked for: its frame rate, its length to a frame, its size."""
-    asked, size = job.clip, f"{film.width}x{film.height}"
-    frame = 1 / film.fps
-    found = {
-        f"fps is {float(film.fps):g}, not {asked.fps}": film.fps != asked.fps,
-        f"duration is {float(film.duration):g}, not {asked.duration:g}": abs(film.duration - Fraction(asked.duration))
-        >= frame,
-        f"resolution is {size}, not {asked.resolution}": size != asked.resolution,
-    }
-    return [words for words, wrong in found.items() if wrong]
-
-
-def side_file(job: Job, described: dict[str, Any]) -> dict[str, Any]:
-    """Return what is written beside the clip: the request, the cost, the timings and the checksum."""
-    return {
-        "job_id": job.id,
-        "generation_id": job.generation_id,
-        "request": job.clip.model_dump(mode="json"),
-        "cost_usd": plain(job.cost or 0),
-        "quote_usd": plain(job.quote),
-        "timings": {name: iso(moment) for name, moment in job.moments.items()},
-        **described,
-    }
-
-
-def again(job: Job, tools: Tools, why: str, retry_after: float | None = None) -> Outcome:
+def again(job: Job, tools: Tools, why: str, retry_after: float | None = None, **noted: Any) -> Outcome:
     """Try again later: the clip is paid for, so only the end of the provider's patience ends ours."""
     since = (tools.clock.now() - job.moments.get("completed", 0)) / SECOND
     if since > tools.settings.provider.keeps.total_seconds():
         error = Undeliverable(f"it was paid for and could not be fetched in {since / 3600:.0f} h: {why}")
         return Ended() if tools.jobs.move(job, State.FAILED, error=error) else Done("moved")
-    tools.jobs.look_again(job, later(max(retry_after or 0, min(SLOWEST, max(1.0, since / 4)))), note=why)
+    wait = max(retry_after or 0, min(SLOWEST, max(1.0, since / 4)))
+    tools.jobs.look_again(job, later(wait), note=why, **noted)
     return Done("later")
 
 
+def undelivered(job: Job, tools: Tools, why: str, retry_after: float | None = None, **noted: Any) -> Outcome:
+    """Take a clip that is here and is of no use, or is here no longer, for one that has not come."""
+    moved = tools.jobs.move(job, State.UNDELIVERED, due_in=tools.lease, note=why, runs=0, **noted)
+    return again(moved, tools, why, retry_after) if moved else Done("moved")
+
+
+def postponed(job: Job, tools: Tools, why: str, **noted: Any) -> Outcome:
+    """Go on later with a job whose clip is here, the later the longer it has been: the trouble is not its own."""
+    tools.jobs.came_back(job)
+    since = (tools.clock.now() - job.moments.get("fetched", 0)) / SECOND
+    tools.jobs.look_again(job, later(min(SLOWEST, max(tools.lease, since / 4))), note=why, **noted)
+    return Done("later")
+
+
+def put_off(job: Job, tools: Tools, why: str) -> Outcome:
+    """Go on later with a job at which a stage failed in a way that nobody foresaw: its worker lives."""
+    tools.jobs.came_back(job)
+    job = tools.jobs.get(job.id)
+    if job.state is State.UNDELIVERED:
+        return again(job, tools, why)
+    return postponed(job, tools, why) if job.state is State.FETCHED else Done("moved")
+
+
 def finish(job: Job, tools: Tools) -> Outcome:
-    """End a job whose clip is stored and settled; its result is to be handed over."""
-    moved = tools.jobs.move(job, State.SUCCEEDED)
+    """End a job whose clip is stored and settled and of which nothing is to be made."""
+    try:
+        return succeeded(job, tools, job.file or {})
+    except NotKept as error:
+        return undelivered(job, tools, f"{GONE}: {error}")
+    except StorageUnavailable as error:
+        return postponed(job, tools, str(error))
+
+
+def succeeded(job: Job, tools: Tools, file: Mapping[str, Any]) -> Outcome:
+    """End a job with what *file* says of its files, having written the same beside the clip.
+
+    Raises:
+        NotKept: its clip is gone. StorageUnavailable: it can not be written.
+    """
+    if tools.jobs.get(job.id).version != job.version:
+        return Done("moved")
+    now = tools.clock.now()
+    tools.storage.describe(f"{job.id}.mp4", side_file(job, file, ended=now))
+    moved = tools.jobs.move(job, State.SUCCEEDED, file=json.dumps(file), ended=now, note="", runs=0)
     return Ended(moved) if moved else Done("moved")
+
+
+def _spoilt(job: Job) -> str | None:
+    return job.spoilt["sha256"] if job.spoilt else None

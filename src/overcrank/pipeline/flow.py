@@ -12,8 +12,9 @@ from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from .admit import admit
 from .fetch import fetch, finish
-from .poison import deadly, death, set_aside
+from .poison import deadly, death, set_aside, surviving
 from .reconcile import doubt, reconcile
+from .render import produce as make
 from .render import to_render
 from .submit import submit
 from .tools import Tools
@@ -59,6 +60,15 @@ def attend(job: Job, tools: Tools) -> Outcome:
 
 def deliver(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
     """Fetch and finish a job whose clip is ready, in one process."""
+    return surviving("fetched", job, tools, lambda: _deliver(job, tools, there))
+
+
+def produce(job: Job, tools: Tools) -> Outcome:
+    """Check a clip that is here, make what was asked for of it, and end its job."""
+    return surviving("rendered", job, tools, lambda: make(job, tools))
+
+
+def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome:
     outcome: Outcome = Next("finish")
     if job.state is State.UNDELIVERED:
         # a clip that is paid for is given one run more than one that is not: its first dead worker says little

@@ -1,5 +1,10 @@
-"""Poison: a job that stops its worker again and again is set aside with the evidence, not run once more."""
+"""Poison: a job that stops its worker again and again is set aside with the evidence, not run once more.
 
+An error that a stage did not foresee stops no worker: it is noted, and the job is looked at again later.
+"""
+
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from ..clock import iso
@@ -7,7 +12,12 @@ from ..errors import Discarded
 from ..job import Job
 from ..lifecycle import State
 from ..outcome import Done, Ended, Outcome
+from ..server import OUTAGE
+from ..telemetry import redact
+from .fetch import put_off
 from .tools import Tools
+
+logger = logging.getLogger(__name__)
 
 
 def death(job: Job, tools: Tools) -> dict[str, Any]:
@@ -27,3 +37,14 @@ def set_aside(job: Job, tools: Tools, noted: dict[str, Any], *, release: bool = 
     error = Discarded(f"it stopped {noted['deaths']} workers: {noted['evidence']}{paid}")
     moved = tools.jobs.move(job, State.DISCARDED, error=error, release=release, **noted)
     return Ended() if moved else Done("moved")
+
+
+def surviving(doing: str, job: Job, tools: Tools, stage: Callable[[], Outcome]) -> Outcome:
+    """Run a stage of a job that is paid for; whatever it raises, the job goes on later and says what happened."""
+    try:
+        return stage()
+    except OUTAGE:  # nothing can be noted; the lease brings the job back
+        raise
+    except Exception as error:
+        logger.exception("job %s could not be %s", job.id, doing)
+        return put_off(job, tools, redact(f"it could not be {doing}: {type(error).__name__}: {error}")[:500])

@@ -140,7 +140,7 @@ class Jobs:
         ends = new in ENDS
         moment = stamp or ("ended" if ends else None)
         if moment:
-            fields[moment] = self.about_now()
+            fields.setdefault(moment, self.about_now())
         due = max(0, round(due_in * SECOND)) if due_in is not None else self.lease_us if ends else None
         booked = None
         if job.books and (release or book is not None):
