@@ -1,10 +1,13 @@
 """`doctor`: each thing that can be wrong is found, and said with how to mend it."""
 
 import pytest
+from buckets import bucket
 
 from overcrank.cli.exits import Exit
+from overcrank.media import render
 from overcrank.runtime import Runtime
 from overcrank.sandbox import Sandbox
+from overcrank.storage import s3
 
 from .conftest import Shell
 
@@ -28,7 +31,7 @@ def test_a_healthy_house(shell: Shell, vendor: Sandbox):
     runtime.ledger.tick()
     assert {
         "settings": "ok", "redis": "ok", "durability": "warn", "clock": "ok", "workers": "warn", "beat": "ok",
-        "lane": "ok", "provider": "ok", "storage": "ok", "disk": "ok", "prices": "ok",
+        "lane": "ok", "provider": "ok", "storage": "ok", "disk": "ok", "video": "ok", "prices": "ok",
     } == {**verdicts(shell), "disk": "ok"}  # fmt: skip
     assert (Exit.OK, 0) == (shell("doctor").exit_code, vendor.meter()["calls"]["create"])
 
@@ -93,6 +96,33 @@ def test_a_place_for_clips_that_can_not_be(shell: Shell, monkeypatch: pytest.Mon
     (folder / "file").write_text("")
     monkeypatch.setenv("OVERCRANK_STORAGE__URL", (folder / "file" / "clips").as_uri())
     assert "fail" == verdicts(shell, "--only", "storage")["storage"]
+
+
+def test_a_bucket_is_tried_out(shell: Shell, monkeypatch: pytest.MonkeyPatch, folder):
+    """A bucket that may be written is fine; one that is not there is found, and no folder is looked at in its stead."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with bucket(folder / "s3", "clips") as url:
+        monkeypatch.setenv("OVERCRANK_STORAGE__URL", url)
+        [fine] = [each for each in shell.lines("doctor", "--only", "storage") if each["name"] == "storage"]
+        monkeypatch.setenv("OVERCRANK_STORAGE__URL", url.replace("s3://clips", "s3://nobodys"))
+        [broken] = [each for each in shell.lines("doctor", "--only", "storage") if each["name"] == "storage"]
+    assert ("ok", True, "fail", True) == (
+        fine["verdict"], "s3://clips" in fine["text"], broken["verdict"], "can not be used now" in broken["text"]
+    )  # fmt: skip
+    assert [] == [path for path in (folder / "s3").rglob("*") if path.is_file()]
+
+
+def test_missing_libraries_are_found(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A bucket without its library is broken, films without theirs are a doubt; each says what to install."""
+    monkeypatch.setenv("OVERCRANK_STORAGE__URL", "s3://clips/all")
+    monkeypatch.setattr(s3, "find_spec", lambda _: None)
+    monkeypatch.setattr(render, "NEEDED", ("no_such_module",))
+    found = shell.lines("doctor", "--only", "storage", "--only", "video")
+    assert [("storage", "fail", True), ("video", "warn", True)] == [
+        (each["name"], each["verdict"], f"overcrank[{extra}]" in each["text"] + each["mend"])
+        for each, extra in zip(found, ("s3", "video"), strict=True)
+    ]
 
 
 def test_live_is_said_loudly(shell: Shell, monkeypatch: pytest.MonkeyPatch):

@@ -3,21 +3,16 @@
 import hashlib
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
-from xml.etree import ElementTree as ET
 
 import pytest
 
 pytest.importorskip("obstore")
-pytest.importorskip("localbucket")
 
-import localbucket
 import obstore
+from buckets import Handler, serving
 
 from overcrank.embedded import free_port
 from overcrank.errors import ConfigError
@@ -34,53 +29,26 @@ def key(content: bytes, ending: str = "") -> str:
     return f"clips/{DAY}/{JOB}{ending}.{hashlib.sha256(content).hexdigest()}.mp4"
 
 
-class Handler(localbucket.S3Handler):
-    """The server's own, in silence, with a list of what it was asked."""
-
-    asked: ClassVar[list[str]] = []
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_PUT(self) -> None:  # noqa: N802
-        """Note what is written."""
-        self.asked.append(self.path.partition("?")[0])
-        super().do_PUT()
-
-    def do_POST(self) -> None:  # noqa: N802
-        """Delete many objects at once, which this server does not know."""
-        if not self.path.endswith("?delete"):
-            super().do_POST()
-            return
-        asked = ET.fromstring(self.rfile.read(int(self.headers["Content-Length"])))
-        keys = [str(entry.text) for entry in asked.findall(".//{*}Key")]
-        for name in keys:
-            (self.data_root / self.path.strip("/").partition("?")[0] / name).unlink(missing_ok=True)
-        self.send_response(200)
-        body = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in keys)
-        body = f"<DeleteResult>{body}</DeleteResult>".encode()
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory) -> Path:
+    """The folder of the server's buckets."""
+    return tmp_path_factory.mktemp("s3")
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory) -> Iterator[str]:
+def endpoint(buckets) -> Iterator[str]:
     """Starts one server for these tests."""
-    Handler.data_root = tmp_path_factory.mktemp("s3")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(buckets) as address:
+        yield address
 
 
 @pytest.fixture
-def bucket(request, endpoint, monkeypatch) -> Path:
+def bucket(buckets, monkeypatch) -> Path:
     """An empty bucket's folder on the server; anybody may write."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     Handler.asked.clear()
-    folder = Handler.data_root / f"bucket-{len(list(Handler.data_root.iterdir()))}"
+    folder = buckets / f"bucket-{len(list(buckets.iterdir()))}"
     folder.mkdir()
     return folder
 

@@ -73,6 +73,7 @@ class Plant:
             "OVERCRANK_BUDGET__CAP": "1000",
             "OVERCRANK_LIMITS__RATE": "0",
             "OVERCRANK_LIMITS__CONCURRENCY": "0",
+            "OVERCRANK_MEDIA__CHECK": "false",  # a second of CPU a clip, which most of these tests are not about
             **({"OVERCRANK_BROKER_URL": BROKER} if BROKER else {}),
             **settings,
         }

@@ -1,6 +1,7 @@
 """From a prompt to a film: what is asked for is made by a worker of its own role, and shown on one page."""
 
 import time
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 
 pytest.importorskip("av")
 
+from buckets import bucket
 from plant import Plant
 
 from overcrank.gallery import write
@@ -21,11 +23,13 @@ WISHES = [
     {"prompt": "a ball as it comes", "duration": 1, "extras": "poster"},
 ]
 
+UNSEEN = {"prompt": "a ball, and nothing is made of it", "duration": 1, "fps": 30}
+
 
 @pytest.mark.parametrize("roles", [["all"], ["submit", "wait", "fetch", "render"]])
 def test_slow_motion_time_lapse_and_hyperlapse_come_home(build, roles) -> None:
     """Each is delivered at its speed to a frame, with its pictures, and all are on one page."""
-    plant: Plant = build(clip_size=(320, 180))
+    plant: Plant = build(clip_size=(320, 180), MEDIA__CHECK="true")
     for role in roles:
         plant.worker(role, 4, *(["--pool", "prefork"] if role == "render" else []))
     jobs = plant.ends(list(plant.client.submit_many(WISHES)))
@@ -55,3 +59,32 @@ def test_a_render_worker_that_is_killed_is_followed_by_another(build) -> None:
     [ended] = plant.ends([job], 60)
     assert (State.SUCCEEDED, 1) == (ended.state, plant.sandbox.meter()["accepted"])
     assert time.monotonic() - began < 60
+
+
+def test_every_clip_is_decoded_by_itself(build) -> None:
+    """Without any setting a clip of which nothing is made is decoded too, and the result says so."""
+    plant: Plant = build(clip_size=(320, 180))
+    del plant.env["OVERCRANK_MEDIA__CHECK"]
+    plant.worker()
+    [job] = plant.ends([plant.client.submit(UNSEEN)])
+    assert (State.SUCCEEDED, 30, True) == (job.state, job.result["decoded"], job.result["steady"])
+
+
+def test_clips_come_home_into_a_bucket(build, tmp_path, monkeypatch) -> None:
+    """What is made goes there too; everything is there once, each with its side file, and nothing stays here."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with bucket(tmp_path / "s3", "clips") as url:
+        plant: Plant = build(clip_size=(320, 180), STORAGE__URL=url, MEDIA__CHECK="true")
+        plant.worker()
+        jobs = plant.ends([plant.client.submit(WISHES[0]), plant.client.submit(UNSEEN)], 60)
+    assert [(State.SUCCEEDED, None)] * 2 == [(job.state, job.error) for job in jobs]
+    objects = {str(path.relative_to(tmp_path / "s3")): path for path in (tmp_path / "s3").rglob("*") if path.is_file()}
+    results = [job.result for job in jobs]
+    kept = [made for one in results for made in (one, *one["made"].values())]
+    contents = {one["url"].removeprefix("s3://"): one["sha256"] for one in kept}
+    sides = {name for name in objects if name.endswith(".json")}
+    assert (7, set(contents)) == (len(sides), set(objects) - sides)
+    assert contents == {name: sha256(objects[name].read_bytes()).hexdigest() for name in contents}
+    assert 8.0 == results[0]["delivered"]["duration"]
+    assert [] == [path for path in (plant.folder / "data" / "staging").rglob("*") if path.is_file()]

@@ -12,13 +12,14 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from ..clock import SECOND
-from ..errors import ConfigError, OvercrankError, StoreUnavailable
+from ..errors import ConfigError, StoreUnavailable
 from ..money import dollars
 from ..prices import PriceBook
 from ..providers import base as answers
 from ..runtime import Runtime
 from ..server import OUTAGE, check, connect
 from ..settings import Settings
+from ..storage.base import StorageUnavailable
 from ..telemetry import redact
 from .attach import settings as attached
 from .standing import STALE
@@ -49,7 +50,7 @@ class Check:
 
 NAMES = (
     "settings", "redis", "durability", "eviction", "clock", "broker", "workers", "beat", "lane", "provider", "storage",
-    "disk", "prices",
+    "disk", "video", "prices",
 )  # fmt: skip
 """What is looked at, by the name it is found under."""
 
@@ -69,6 +70,7 @@ def every(only: AbstractSet[str] = frozenset()) -> Iterator[Check]:
         ({"workers", "beat", "lane"}, lambda: working(runtime)),
         ({"provider"}, lambda: provider(found)),
         ({"storage", "disk"}, lambda: storage(found)),
+        ({"video"}, lambda: video(found)),
         ({"prices"}, lambda: prices(found)),
     ]
     for names, look in looks:
@@ -185,21 +187,54 @@ def storage(found: Settings) -> Iterator[Check]:
     from ..storage import open_storage
 
     try:
-        open_storage(found.storage_url)
-    except OvercrankError as error:
-        yield Check("storage", "fail", str(error), "correct OVERCRANK_STORAGE__URL")
+        place = open_storage(found.storage_url, found.data_dir / "staging")
+        place.require()
+    except ConfigError as error:
+        yield Check("storage", "fail", str(error), "correct OVERCRANK_STORAGE__URL, or install what is missing")
         return
-    root = Path(unquote(urlsplit(found.storage_url).path))
+    if urlsplit(found.storage_url).scheme == "file":
+        root = Path(unquote(urlsplit(found.storage_url).path))
+        yield _folder("storage", root, f"clips go to {root}")
+        yield from _room(root)
+        return
+    try:
+        place.try_out()
+    except StorageUnavailable as error:
+        yield Check("storage", "fail", redact(str(error)), "correct the bucket, its address or its credentials")
+    else:
+        yield Check("storage", "ok", redact(f"clips go to {place!r}, which may be written"))
+    staging = (found.data_dir / "staging").absolute()  # while they are not whole
+    staged = _folder("storage", staging, "")
+    if staged.verdict != "ok":
+        yield staged
+    yield from _room(staging)
+
+
+def _folder(name: str, root: Path, fine: str) -> Check:
     near = next(place for place in (root, *root.parents) if place.exists())
-    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        yield Check(
-            "storage", "fail", f"{near} can not be written by this user", "change its owner or mode, or choose another"
-        )
-        return
-    yield Check("storage", "ok", f"clips go to {root}")
+    if near.is_dir() and os.access(near, os.W_OK | os.X_OK):
+        return Check(name, "ok", fine)
+    return Check(name, "fail", f"{near} can not be written by this user", "change its owner or mode, or choose another")
+
+
+def _room(root: Path) -> Iterator[Check]:
+    near = next(place for place in (root, *root.parents) if place.is_dir())
     free = shutil.disk_usage(near).free
     fine = free > LITTLE_ROOM
     yield Check("disk", "ok" if fine else "warn", f"{free / 10**9:.1f} GB are free", "make room, or move the clips")
+
+
+def video(found: Settings) -> Iterator[Check]:
+    """Look whether films can be decoded here: to check every clip, and to make something of it."""
+    from ..media.render import available
+
+    if not available():
+        yield Check("video", "warn", "clips can not be decoded here: only their index is checked",
+                    "pip install 'overcrank[video]', at least where workers render")  # fmt: skip
+    elif found.media.check:
+        yield Check("video", "ok", "every clip is decoded to its end before it counts as delivered")
+    else:
+        yield Check("video", "ok", "only clips of which something is made are decoded (OVERCRANK_MEDIA__CHECK is off)")
 
 
 def prices(found: Settings) -> Iterator[Check]:
