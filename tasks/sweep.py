@@ -50,12 +50,7 @@ def _tidy(process: Process) -> None:
     storage = runtime.settings.storage
     rules = Rules(storage.keep_for, storage.keep_bytes)
     if rules != Rules() and runtime.redis.set(runtime.keys.tick("tidy"), 1, nx=True, ex=TIDY_EVERY):
-        jobs = runtime.jobs
-        gone = tidy(
-            process.tools.storage,
-            rules,
-            running=lambda ids: {job.id for job in jobs.get_many(ids) if not job.ended},
-        )
+        gone = tidy(process.tools.storage, rules, running=runtime.jobs.running)
         if gone:
             logger.info("%d files are kept no longer, the oldest of %s", len(gone), gone[0].when.date())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from overcrank.pipeline import flow, verdict
 from overcrank.pipeline import render as stage
 from overcrank.providers import base as answers
 from overcrank.storage import StorageUnavailable
+from overcrank.storage.retention import Rules, tidy
 
 HOUR = 3600
 
@@ -122,7 +123,10 @@ def test_a_check_that_is_not_finished_is_tried_again_and_then_waits_for_an_opera
         states.append((now(vendor, job).state, (vendor.due_in(job) or 0) > 0.9 * HOUR))
     assert [(State.FETCHED, False), (State.FETCHED, False), (State.UNDELIVERED, True)] == states
     assert (str(error) in (now(vendor, job).note or ""), 1) == (True, vendor.vendor.downloads)  # type: ignore[attr-defined]
+    vendor.later(HOUR)
+    assert State.UNDELIVERED == through(vendor, job).state  # still not to be found out
     checking(monkeypatch, None)
+    vendor.later(HOUR)
     assert State.SUCCEEDED == through(vendor, job).state
 
 
@@ -156,7 +160,9 @@ def test_workers_that_die_while_a_clip_is_decoded_do_not_make_it_a_success(vendo
     assert Done("later") == flow.produce(now(vendor, job), vendor.tools)
     job = now(vendor, job)
     assert (State.UNDELIVERED, True) == (job.state, (vendor.due_in(job) or 0) > 0.9 * HOUR)
+    vendor.later(HOUR)
     assert State.SUCCEEDED == through(vendor, job).state  # the machine was to blame
+    assert [] == list((vendor.settings.data_dir / "clips" / ".partial").iterdir())
 
 
 def test_workers_that_die_after_the_check_leave_the_original(vendor: Bench, monkeypatch) -> None:
@@ -221,6 +227,18 @@ def test_a_storage_in_trouble_is_asked_less_and_less_often(vendor: Bench, monkey
     assert [True, True, True] == [30 <= waits[0] <= 37, 39 <= waits[1] <= 49, 59 <= waits[2] <= 73]
     assert ("the disk fails", 0) == (now(vendor, job).note, now(vendor, job).runs)
     assert Ended() == flow.produce(now(vendor, job), vendor.tools)
+
+
+def test_retention_leaves_alone_what_is_still_to_be_made(vendor: Bench) -> None:
+    """Files of a job that waits for its pictures stay however old they are; once it has ended they may go."""
+    job = fetched(vendor, extras="poster")
+
+    def tidied() -> int:
+        later = datetime.now(UTC) + timedelta(days=2)
+        rules = Rules(age=timedelta(days=1))
+        return len(tidy(vendor.tools.storage, rules, later, running=vendor.jobs.running))
+
+    assert (0, Ended(), 2) == (tidied(), flow.produce(job, vendor.tools), tidied())
 
 
 # errors that nobody foresaw

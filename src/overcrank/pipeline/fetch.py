@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..backoff import later
@@ -14,7 +15,7 @@ from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from ..storage.base import NotKept, StorageUnavailable
 from .described import describe, side_file
-from .spoilt import SELDOM, counted, hopeless, noted, said
+from .spoilt import SELDOM, counted, hopeless, lasting, noted, said
 from .submit import STOPPED_WAIT
 from .tools import Tools
 
@@ -49,7 +50,8 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
                 except NotAFilm as error:
                     tools.storage.discard(job.id)
                     why = f"what came is no film: {error}"
-                    job = counted(job, tools, arrived, sure=sha256 is not None)
+                    promised = sha256 is not None
+                    job = counted(job, tools, arrived, sure=promised or lasting(job, tools, arrived))
                     continue
                 except StorageUnavailable as error:
                     return again(job, tools, str(error))
@@ -85,6 +87,8 @@ def again(job: Job, tools: Tools, why: str, retry_after: float | None = None, **
     since = (tools.clock.now() - job.moments.get("completed", 0)) / SECOND
     if since > tools.settings.provider.keeps.total_seconds():
         error = Undeliverable(f"it was paid for and could not be fetched in {since / 3600:.0f} h: {why}")
+        with suppress(StorageUnavailable):
+            tools.storage.discard(job.id)
         return Ended() if tools.jobs.move(job, State.FAILED, error=error) else Done("moved")
     wait = max(retry_after or 0, min(SLOWEST, max(1.0, since / 4)))
     tools.jobs.look_again(job, later(wait), note=why, **noted)

@@ -61,7 +61,6 @@ def produce(job: Job, tools: Tools) -> Outcome:
             tools.jobs.look_again(job, tools.lease, checked=json.dumps({"sha256": _sha256(job), **checked}))
             made = list(work)
         done = {"check": checked} | {one.step.name: _kept(job, tools, one) for one in made}
-        tools.storage.discard(job.id)
         return _end(job, tools, wanted, done)
     except NotKept as error:
         return undelivered(job, tools, f"{GONE}: {error}")
@@ -179,4 +178,5 @@ def _end(job: Job, tools: Tools, wanted: Recipe, done: Mapping[str, dict[str, An
         if "url" in delivery
         else {"url": file.get("url"), **file.get("film", {})}
     )
+    tools.storage.discard(job.id)
     return succeeded(job, tools, file)

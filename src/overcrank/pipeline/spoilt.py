@@ -21,15 +21,22 @@ PASSING = 600.0
 """Seconds for which a page that comes in a clip's stead may be a passing trouble, where no checksum was promised."""
 
 
-def counted(job: Job, tools: Tools, sha256: str, *, sure: bool, times: int = 1) -> Job:
-    """Return the job with these bytes counted as spoilt, so many times more; `noted` is to be written."""
-    now = tools.clock.now()
-    before: dict[str, Any] = {"times": 0, "since": now, "sure": False}
-    if job.spoilt and job.spoilt["sha256"] == sha256:
-        before = dict(job.spoilt)
-    sure = sure or (now - before["since"]) / SECOND > PASSING
-    found = {"sha256": sha256, "times": before["times"] + times, "since": before["since"], "sure": sure}
+def counted(job: Job, tools: Tools, sha256: str, *, sure: bool) -> Job:
+    """Return the job with these bytes counted as spoilt once more; `noted` is to be written."""
+    before = job.spoilt if job.spoilt and job.spoilt["sha256"] == sha256 else {}
+    found = {
+        "sha256": sha256,
+        "times": before.get("times", 0) + 1,
+        "since": before.get("since", tools.clock.now()),
+        "sure": sure,
+    }
     return changed_job(job, spoilt=json.dumps(found))
+
+
+def lasting(job: Job, tools: Tools, sha256: str) -> bool:
+    """Tell whether these bytes have been coming for so long that this is no passing trouble."""
+    found = job.spoilt
+    return bool(found and sha256 == found["sha256"] and (tools.clock.now() - found["since"]) / SECOND > PASSING)
 
 
 def noted(job: Job) -> dict[str, Any]:

@@ -113,6 +113,10 @@ class Jobs:
             pipe.hgetall(self.keys.job(job_id))
         return [read_job(i, stored) for i, stored in zip(ids, pipe.execute(), strict=True) if stored.get("state")]
 
+    def running(self, job_ids: Iterable[str]) -> set[str]:
+        """Return those of the jobs that have not ended."""
+        return {job.id for job in self.get_many(job_ids) if not job.ended}
+
     def move(
         self,
         job: Job,
