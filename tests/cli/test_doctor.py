@@ -1,5 +1,8 @@
 """`doctor`: each thing that can be wrong is found, and said with how to mend it."""
 
+import errno
+from pathlib import Path
+
 import pytest
 from buckets import bucket
 
@@ -111,6 +114,18 @@ def test_a_bucket_is_tried_out(shell: Shell, monkeypatch: pytest.MonkeyPatch, fo
         fine["verdict"], "s3://clips" in fine["text"], broken["verdict"], "can not be used now" in broken["text"]
     )  # fmt: skip
     assert [] == [path for path in (folder / "s3").rglob("*") if path.is_file()]
+
+
+def test_a_full_disk_is_found(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A folder that may be written, and on whose disk nothing more has room, is tried out."""
+    (shell.settings.data_dir / "clips").mkdir(parents=True)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    [found] = [each for each in shell.lines("doctor", "--only", "storage") if each["name"] == "storage"]
+    assert ("fail", True) == (found["verdict"], "the disk is full" in found["text"])
 
 
 def test_missing_libraries_are_found(shell: Shell, monkeypatch: pytest.MonkeyPatch):

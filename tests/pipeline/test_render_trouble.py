@@ -12,6 +12,7 @@ pytest.importorskip("av")
 
 from bench import Bench
 from filmed import damaged, fetched, files, place
+from redis import RedisError
 
 from overcrank.job import Job
 from overcrank.lifecycle import State
@@ -260,6 +261,23 @@ def test_an_error_in_the_fetching_stage_is_no_death(vendor: Bench, monkeypatch) 
     assert (State.UNDELIVERED, 0) == (job.state, job.runs)
     assert "it could not be fetched: RuntimeError: no way to http://127.0.0.1/clip?sig=***" == job.note
     assert Next("render") == flow.deliver(job, vendor.tools)
+
+
+def test_a_redis_that_goes_away_is_no_death_either(vendor: Bench, monkeypatch) -> None:
+    """That the worker lives is noted with the next run that begins, if it can not be noted at once."""
+    job = fetched(vendor, extras="poster")
+
+    def away(*_: object, **__: object) -> Any:
+        raise RedisError("it is away")
+
+    for _ in range(5):
+        with monkeypatch.context() as cut:
+            cut.setattr(stage, "render", away)
+            cut.setattr(vendor.jobs.redis, "hset", away)
+            with pytest.raises(RedisError):
+                flow.produce(job, vendor.tools)
+    vendor.jobs.begun(job)
+    assert (1, Ended()) == (now(vendor, job).runs, flow.produce(now(vendor, job), vendor.tools))
 
 
 def test_an_error_in_the_render_stage_is_no_death(vendor: Bench, monkeypatch) -> None:

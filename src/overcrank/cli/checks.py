@@ -192,36 +192,28 @@ def storage(found: Settings) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("storage", "fail", str(error), "correct OVERCRANK_STORAGE__URL, or install what is missing")
         return
-    if urlsplit(found.storage_url).scheme == "file":
-        root = Path(unquote(urlsplit(found.storage_url).path))
-        yield _folder("storage", root, f"clips go to {root}")
-        yield from _room(root)
-        return
+    local = urlsplit(found.storage_url).scheme == "file"
+    root = Path(unquote(urlsplit(found.storage_url).path)) if local else (found.data_dir / "staging").absolute()
+    folder = _folder(root, f"clips go to {root if local else place!r}")  # a bucket's clips are staged here at first
     try:
-        place.try_out()
+        if folder.verdict == "ok" and (root.exists() or not local):
+            place.try_out()
+        yield folder
     except StorageUnavailable as error:
-        yield Check("storage", "fail", redact(str(error)), "correct the bucket, its address or its credentials")
-    else:
-        yield Check("storage", "ok", redact(f"clips go to {place!r}, which may be written"))
-    staging = (found.data_dir / "staging").absolute()  # while they are not whole
-    staged = _folder("storage", staging, "")
-    if staged.verdict != "ok":
-        yield staged
-    yield from _room(staging)
-
-
-def _folder(name: str, root: Path, fine: str) -> Check:
-    near = next(place for place in (root, *root.parents) if place.exists())
-    if near.is_dir() and os.access(near, os.W_OK | os.X_OK):
-        return Check(name, "ok", fine)
-    return Check(name, "fail", f"{near} can not be written by this user", "change its owner or mode, or choose another")
-
-
-def _room(root: Path) -> Iterator[Check]:
-    near = next(place for place in (root, *root.parents) if place.is_dir())
+        yield Check("storage", "fail", redact(str(error)), "make room, or correct the address or the credentials")
+    near = next(each for each in (root, *root.parents) if each.is_dir())
     free = shutil.disk_usage(near).free
     fine = free > LITTLE_ROOM
     yield Check("disk", "ok" if fine else "warn", f"{free / 10**9:.1f} GB are free", "make room, or move the clips")
+
+
+def _folder(root: Path, fine: str) -> Check:
+    near = next(place for place in (root, *root.parents) if place.exists())
+    if near.is_dir() and os.access(near, os.W_OK | os.X_OK):
+        return Check("storage", "ok", redact(fine))
+    return Check(
+        "storage", "fail", f"{near} can not be written by this user", "change its owner or mode, or choose another"
+    )
 
 
 def video(found: Settings) -> Iterator[Check]:

@@ -21,12 +21,15 @@ MEMORY = 4 * 1024**3
 
 def main() -> None:
     """Do the steps that the first line of standard input names."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints is no answer
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for entry in asked:
-        _say(_done(entry))
+        answers.write(json.dumps(_done(entry)) + "\n")
+        answers.flush()
 
 
 def _done(entry: dict[str, Any]) -> dict[str, Any]:
@@ -44,11 +47,6 @@ def _done(entry: dict[str, Any]) -> dict[str, Any]:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"name": entry["name"], "made": made, "cpu": round(cpu, 3), "memory": after.ru_maxrss}
-
-
-def _say(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
 
 
 def _end_with_parent() -> None:

@@ -5,6 +5,7 @@ An error that a stage did not foresee stops no worker: it is noted, and the job 
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..clock import iso
@@ -43,7 +44,9 @@ def surviving(doing: str, job: Job, tools: Tools, stage: Callable[[], Outcome]) 
     """Run a stage of a job that is paid for; whatever it raises, the job goes on later and says what happened."""
     try:
         return stage()
-    except OUTAGE:  # nothing can be noted; the lease brings the job back
+    except OUTAGE:  # the lease brings the job back; that its worker lives is noted as soon as that can be
+        with suppress(*OUTAGE):
+            tools.jobs.came_back(job)
         raise
     except Exception as error:
         logger.exception("job %s could not be %s", job.id, doing)

@@ -51,6 +51,7 @@ class Jobs:
         self.redis, self.keys, self.scripts = redis, keys, scripts
         self._retention = settings.retention
         self._ahead = (0, -ASK_TIME_EVERY)
+        self._back: set[str] = set()
         self.lease_us = round(settings.worker.lease.total_seconds() * SECOND)
 
     @property
@@ -189,11 +190,19 @@ class Jobs:
 
     def begun(self, job: Job) -> int:
         """Count a run of the fetching stage; return how many have begun and not come back, this one among them."""
+        self._tell_who_came_back()
         return int(self.redis.hincrby(self.keys.job(job.id), "runs", 1))
 
     def came_back(self, job: Job) -> None:
-        """Note that the fetching stage came back, however it went."""
-        self.redis.hset(self.keys.job(job.id), "runs", 0)
+        """Note that the fetching stage came back, however it went; what can not be noted now is noted later."""
+        self._back.add(job.id)
+        self._tell_who_came_back()
+
+    def _tell_who_came_back(self) -> None:
+        for job_id in tuple(self._back):
+            if self.redis.exists(self.keys.job(job_id)):  # it may have been retired meanwhile
+                self.redis.hset(self.keys.job(job_id), "runs", 0)
+            self._back.discard(job_id)
 
     def now(self) -> int:
         """Return the server's time in epoch microseconds."""
