@@ -9,6 +9,7 @@ import filecmp
 import hashlib
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 CONTENTS = ".contents"
@@ -20,18 +21,22 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def share(root: Path, place: Path, near: Path, folder: Callable[[Path], Path]) -> None:
+def share(
+    root: Path, place: Path, folder: Callable[[Path], Path], temporary: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
     """Have the file at *place* be the one with its content; it is left as it is where that can not be.
 
-    *near* is a new path on the same disk, *folder* makes a folder where it is missing.
+    *folder* makes a folder, and *temporary* gives a new path on the same disk.
     """
     content = _content(root, checksum(place))
     with contextlib.suppress(OSError):  # a disk without links, or with too many of them: a copy does no harm
-        folder(content.parent)
+        if not content.parent.is_dir():
+            folder(content.parent)
         if content.exists() and not content.samefile(place):
             if filecmp.cmp(content, place, shallow=False):
-                near.hardlink_to(content)
-                near.replace(place)
+                with temporary(place) as near:
+                    near.hardlink_to(content)
+                    near.replace(place)
                 return
             content.unlink()  # it is damaged: its bytes are not those that its name says
         if not content.exists():

@@ -66,8 +66,7 @@ class FileStorage:
                 self._write(_side(place), as_json(side))
             if there:
                 self._move(part, place)
-                with self._temporary(place) as near:
-                    share(self.root, place, near, self._folder)
+                share(self.root, place, self._folder, self._temporary)
             _sync(place.parent)
         return place.as_uri()
 
