@@ -50,6 +50,13 @@ def test_every_step_is_done_in_the_child(film, tmp_path) -> None:
     assert (before, True) == (film.read_bytes(), all(made.cpu >= 0 and made.memory > 0 for made in done.values()))
 
 
+def test_the_memory_of_whoever_starts_it_does_not_count(film, tmp_path) -> None:
+    """A step's peak is its own, however large the worker is."""
+    ballast = bytearray(os.urandom(1)) * 400_000_000
+    [made] = do(film, tmp_path, [Step("check", {})]).values()
+    assert (None, True, 400_000_000) == (made.error, 10_000 < made.memory < 250_000, len(ballast))
+
+
 def test_every_step_has_a_place_in_a_recipe() -> None:
     """What can be made is the check, a delivery, or an extra."""
     assert {"check", *DELIVERIES, *EXTRAS} == set(MAKERS)
