@@ -242,6 +242,18 @@ def test_retention_leaves_alone_what_is_still_to_be_made(vendor: Bench) -> None:
     assert (0, Ended(), 2) == (tidied(), flow.produce(job, vendor.tools), tidied())
 
 
+def test_a_job_that_nobody_renders_says_what_it_waits_for(vendor: Bench) -> None:
+    """After a minute its note names the role; a reason that is known already is left alone."""
+    job = fetched(vendor)
+    assert not job.note
+    vendor.later(61)
+    assert Next("render") == flow.deliver(job, vendor.tools)
+    assert "it waits for a worker of role render" == now(vendor, job).note
+    vendor.jobs.look_again(job, 1, note="the disk fails")
+    flow.deliver(now(vendor, job), vendor.tools)
+    assert ("the disk fails", Ended()) == (now(vendor, job).note, flow.produce(job, vendor.tools))
+
+
 # errors that nobody foresaw
 
 

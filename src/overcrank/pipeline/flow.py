@@ -6,6 +6,7 @@ ended, and the due set brings it to whoever announces it. So wherever a worker d
 
 from collections.abc import Callable
 
+from ..clock import SECOND
 from ..job import Job
 from ..lifecycle import ENDS, State
 from ..outcome import Done, Ended, Next, Outcome
@@ -22,6 +23,9 @@ from .wait import wait
 
 RENDERED_BY = 10.0
 """Seconds after which a job that waits to be rendered is looked at again: its message may have been lost."""
+
+NOTICED = 60.0
+"""Seconds after which such a job says what it waits for: there may be no worker that renders."""
 
 STAGES: dict[State, Callable[[Job, Tools], Outcome]] = {
     State.QUEUED: admit,
@@ -83,7 +87,9 @@ def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome
             job = tools.jobs.get(job.id)
     if outcome == Next("finish") and job.state is State.FETCHED:
         if to_render(job, tools):
-            tools.jobs.look_again(job, RENDERED_BY)
+            waited = (tools.clock.now() - job.moments.get("fetched", 0)) / SECOND
+            unseen = {"note": "it waits for a worker of role render"} if waited > NOTICED and not job.note else {}
+            tools.jobs.look_again(job, RENDERED_BY, **unseen)
             return Next("render", job)
         return finish(job, tools)
     return Ended() if job.state in ENDS else outcome
