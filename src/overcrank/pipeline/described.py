@@ -10,9 +10,17 @@ from ..job import Job
 from ..media.expected import after, asked
 from ..media.mp4 import Film
 from ..media.recipe import Recipe
-from ..media.steps import described
+from ..media.steps import DELIVERIES, described
 from ..money import plain
 from ..providers import base as answers
+
+COMPARED = (*DELIVERIES, "light")
+"""Steps that make a film at a frame rate of its own."""
+
+
+def original(job: Job) -> str:
+    """Return the name under which a job's clip is stored as it came."""
+    return f"{job.id}.mp4"
 
 
 def describe(job: Job, got: answers.Downloaded, film: Film) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def made_differs(clip: Clip, wanted: Recipe, done: Mapping[str, Mapping[str, Any
         what = done.get(step.name, {})
         if "error" in what:
             found.append(f"{step.name} is missing" + (": the original is delivered" if step == wanted.delivery else ""))
-        elif step == wanted.delivery or step.name == "light":
+        elif step.name in COMPARED:
             expected = after(film, step)
             found += _unlike("delivered" if step == wanted.delivery else step.name, what, expected)
             film = expected if step == wanted.delivery else film

@@ -14,7 +14,7 @@ from ..media.mp4 import Film, NotAFilm, probe
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from ..storage.base import NotKept, StorageUnavailable
-from .described import describe, side_file
+from .described import describe, original, side_file
 from .spoilt import SELDOM, counted, hopeless, lasting, noted, said
 from .submit import STOPPED_WAIT
 from .tools import Tools
@@ -75,7 +75,7 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
 def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film) -> Outcome:
     """Put verified bytes in their final place, with a side file that says where they come from."""
     described = describe(job, got, film)
-    url = tools.storage.keep(tools.storage.staging(job.id), f"{job.id}.mp4", side_file(job, described))
+    url = tools.storage.keep(tools.storage.staging(job.id), original(job), side_file(job, described))
     tools.storage.discard(job.id)
     file = json.dumps({"url": url, **described})
     moved = tools.jobs.move(job, State.FETCHED, due_in=tools.lease, stamp="fetched", file=file, note="", runs=0)
@@ -137,7 +137,7 @@ def succeeded(job: Job, tools: Tools, file: Mapping[str, Any]) -> Outcome:
     if tools.jobs.get(job.id).version != job.version:
         return Done("moved")
     now = tools.clock.now()
-    tools.storage.describe(f"{job.id}.mp4", side_file(job, file, ended=now))
+    tools.storage.describe(original(job), side_file(job, file, ended=now))
     moved = tools.jobs.move(job, State.SUCCEEDED, file=json.dumps(file), ended=now, note="", runs=0)
     return Ended(moved) if moved else Done("moved")
 

@@ -21,7 +21,7 @@ from ..media.steps import Step
 from ..media.trouble import MissingExtra
 from ..outcome import Outcome
 from ..storage.base import NotKept, StorageUnavailable
-from .described import made_differs, side_file
+from .described import made_differs, original, side_file
 from .fetch import GONE, postponed, succeeded, undelivered
 from .spoilt import OFTEN, SELDOM, counted, hopeless, noted, said
 from .tools import Tools
@@ -48,7 +48,7 @@ def produce(job: Job, tools: Tools) -> Outcome:
         lost = tools.jobs.begun(job) - 1  # as many runs before this one did not come back
         if lost >= (1 if _is_suspect(job) else tools.settings.worker.deaths):
             return _given_up(job, tools, wanted, lost)
-        with closing(_work(job, tools, wanted, tools.storage.local(f"{job.id}.mp4"))) as work:
+        with closing(_work(job, tools, wanted, tools.storage.local(original(job)))) as work:
             try:
                 check = next(work)
             except MissingExtra as error:
