@@ -43,8 +43,10 @@ class Tick:
 
 
 def _budget() -> None:
-    current().tools.ledger.tick()
-    release()
+    try:
+        release()
+    finally:  # each has to be done whatever becomes of the other
+        current().tools.ledger.tick()
 
 
 def release() -> None:

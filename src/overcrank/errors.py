@@ -6,6 +6,8 @@ OvercrankError
 ├── StoreUnavailable       Redis can not be reached; nothing was decided
 ├── UnknownJob             no job has this id
 ├── UnknownAttempt         no attempt has this id
+├── BooksLost              what was spent, or may be, is not all known; nothing was decided
+├── StillOpen              the attempt's bill is still to come; nothing was booked
 ├── TooLate                the job is past the point where this could be done
 ├── WaitTimeout            the job had not ended when the caller's patience did
 └── JobError               how a job ended without a clip; `AsyncResult(job_id).get()` raises these
@@ -44,6 +46,14 @@ class UnknownJob(OvercrankError):
 
 class UnknownAttempt(OvercrankError):
     """No attempt has this id; it never was, or it ended too long ago to be corrected."""
+
+
+class BooksLost(OvercrankError):
+    """What was spent, or what may be spent, is not all known any more; nothing was decided."""
+
+
+class StillOpen(OvercrankError):
+    """The attempt is not settled yet: its bill is still to come, so there is nothing to correct."""
 
 
 class TooLate(OvercrankError):

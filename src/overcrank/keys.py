@@ -52,7 +52,8 @@ class Keys:
     """Hash: what is allowed. interval µs between calls, burst, concurrency, window µs; and who said so."""
     lane: str
     """Hash: where the lane is. tat µs, cool µs, ppm, ppm_at µs, cut_at µs, ceiling, stopped (why); the breaker's bad,
-    open_until µs, trips, probe; the books' epoch, and the window and day last reserved in."""
+    open_until µs, trips, probe; the books' epoch, and the window and day last reserved in; fields:KEY, how many fields
+    what is allowed has, and overridden:KEY, that an operator's word is among them."""
     caps: str
     """Hash: what may be spent, µ$, as lane/window, lane/day, project:NAME/window, project:*/day; lane/urgent percent;
     paused:lane, paused:project:NAME (why); and who said so."""
@@ -109,7 +110,11 @@ class Keys:
         return named | {str(s): self.state(s, Priority.NORMAL) for s in State if s is not State.QUEUED}
 
     def window(self, start: int, length: int) -> str:
-        """Hash: the lane's book of a budget window. reserved, spent, urgent, cap (its own): µ$; epoch."""
+        """Hash: the lane's book of a budget window. reserved, spent, urgent, cap (its own): µ$; epoch.
+
+        project:NAME: that there is a book of that; under: the cap it last reserved under; over: what was booked beyond
+        what was reserved, both µ$; warned_...: what people were told.
+        """
         return f"{self.prefix}window:{length // 1_000_000}:{start // 1_000_000}"
 
     def book(self, owner: str, period: Period, *, day: bool) -> str:

@@ -7,10 +7,12 @@ from hashlib import blake2b
 
 from .admission.alarm import Alarms
 from .admission.audit import Audit
+from .admission.calendar import Calendar
 from .admission.calibration import Calibration
 from .admission.caps import Caps
 from .admission.foresight import Foresight
 from .admission.gate import Gate
+from .admission.journal import Journal
 from .admission.lane import Lane
 from .admission.ledger import Ledger
 from .admission.parking import Parking
@@ -21,7 +23,7 @@ from .pipeline.tools import Tools
 from .prices import PriceBook
 from .providers.base import Provider
 from .providers.holysheep import HolySheep
-from .scripts import Scripts
+from .scripts import Scripts, keep_for
 from .server import Server, connect
 from .settings import LimitSettings, Settings
 from .storage import open_storage
@@ -73,12 +75,25 @@ class Runtime:
     @cached_property
     def ledger(self) -> Ledger:
         """What is reserved and spent."""
-        return Ledger(self.redis, self.keys, self.scripts, self.caps, self.audit, self.alarms, self.settings)
+        return Ledger(
+            self.redis, self.keys, self.scripts, self.calendar, self.caps, self.journal, self.audit, self.alarms,
+            self.settings,
+        )  # fmt: skip
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Which budget windows are open."""
+        return Calendar(self.redis, self.keys)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What every change of the books has left."""
+        return Journal(self.redis, self.keys, self.scripts, self.settings.retention)
 
     @cached_property
     def audit(self) -> Audit:
         """The journal's word about the books."""
-        return Audit(self.redis, self.keys, self.scripts, self.settings)
+        return Audit(self.redis, self.keys, self.scripts, self.calendar, self.journal, self.settings)
 
     @cached_property
     def alarms(self) -> Alarms:
@@ -93,7 +108,7 @@ class Runtime:
     @cached_property
     def caps(self) -> Caps:
         """What may be spent."""
-        return Caps(self.redis, self.keys, self.scripts)
+        return Caps(self.redis, self.keys, self.scripts, keep_for(self.settings.retention).window_s)
 
     @cached_property
     def parking(self) -> Parking:

@@ -18,15 +18,17 @@ from .settings import RetentionSettings
 
 VERBS = (
     "enter", "admit", "leave", "release", "claim", "move", "settle", "due", "renew", "cool", "heard", "resend", "allow",
-    "rebuild",
+    "grant", "trim", "rebuild",
 )  # fmt: skip
 PARTS = {
     "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "resend": ("pace", "budgets"),
-    "move": ("book",), "settle": ("book",), "cool": ("pace",),
+    "grant": ("budgets",), "move": ("book",), "settle": ("book",), "cool": ("pace",),
 }  # fmt: skip
 """What a script shares with others."""
-ASSUMED, OBSERVED, CORRECTED = 1, 2, 3
-"""How sure a report of an attempt's cost is: a surer one corrects a less sure one, and never the other way round."""
+ASSUMED, OBSERVED, DECIDED, CORRECTED = 1, 2, 3, 4
+"""How sure a report of an attempt's cost is: a surer one corrects a less sure one, and never the other way round.
+
+A guess, the provider's word, an operator's verdict on a job, and an operator's correction by the provider's bill."""
 
 QUEUED, ADMITTED, SUBMITTING, PARKED = State.QUEUED, State.ADMITTED, State.SUBMITTING, State.PARKED
 ANY = Priority.NORMAL  # the priority does not matter outside the queued index
@@ -236,27 +238,60 @@ class Scripts:
         )  # fmt: skip
         return answer
 
-    def allow(
-        self, allowed: str, layer: str, values: Mapping[str, Any], *, entry: str, ttl_s: int | None = None,
-        now: int | None = None,
-    ) -> int:  # fmt: skip
+    def allow(self, allowed: str, layer: str, values: Mapping[str, Any], *, entry: str, now: int | None = None) -> int:
         """Write what is allowed in the hash *allowed*; None takes a value away. Return how many count differently now.
 
-        *layer* is `configured` or `override`, which counts before it; or empty, where there is but one.
+        *layer* is `configured` or `override`, which counts before it; or empty, where there is but one. Where
+        something that an operator said is lost, nothing is written and the answer is -1.
         """
         k = self.keys
         given = {name: "" if value is None else value for name, value in values.items()}
         return int(
             self._run["allow"](
                 keys=[allowed, k.journal, k.wake, k.lane],
-                args=[layer, entry, "" if ttl_s is None else ttl_s, _when(now), *_flat(given)],
+                args=[layer, entry, _when(now), *_flat(given)],
+            )
+        )
+
+    def grant(
+        self, place: int, project: str, amount: int | None, *, higher: bool, period: Period, window_ttl_s: int,
+        now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Have a cap count in one book of a period alone, the *place*-th of `SPANS` from 1; None takes it away.
+
+        *higher* changes nothing where the cap that counts is as high already. The script checks the period.
+        """
+        k = self.keys
+        answer: Sequence[str] = self._run["grant"](
+            keys=[k.lane, k.limits, k.caps, k.journal, k.wake, *k.books_of(project, period)],
+            args=[
+                place, project, *period, "" if amount is None else amount, int(higher), window_ttl_s, _when(now),
+            ],
+        )  # fmt: skip
+        return answer
+
+    def trim(self, first_entry: str, keep_from: str, since_us: int, words: Iterable[tuple[str, str, str, str]]) -> int:
+        """Let go of what the journal has before *keep_from*, if *first_entry* still is its first; return how many.
+
+        *words* are what operators said in it, as (hash, entry, layer, name): what of it still counts is kept.
+        """
+        k = self.keys
+        places = {k.caps: 3, k.limits: 4}
+        flat = [part for allowed, *word in words for part in (places[allowed], *word)]
+        return int(
+            self._run["trim"](
+                keys=[k.journal, k.lane, k.caps, k.limits], args=[first_entry, keep_from, since_us, *flat]
             )
         )
 
     def rebuild(
-        self, last_entry: str, epoch: int, restored: Mapping[str, Restored], *, debt_us: int, now: int | None = None
-    ) -> Sequence[str]:
-        """Write books and attempts back, by key, where *last_entry* still is the journal's last."""
+        self, last_entry: str, epoch: int, restored: Mapping[str, Restored], *, debt_us: int, window: str = "",
+        day: str = "", now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Write books, attempts and what is allowed back, by key, where *last_entry* still is the journal's last.
+
+        *window* and *day* are the lane's current books, where they are among them.
+        """
         k = self.keys
         flat: list[Any] = []
         for ttl_s, opened, fields in restored.values():
@@ -266,7 +301,7 @@ class Scripts:
                 json.dumps([*map(str, _flat(fields))]),
             ]
         answer: Sequence[str] = self._run["rebuild"](
-            keys=[k.lane, k.journal, k.open, k.slots, k.wake, *restored],
-            args=[last_entry, epoch, debt_us, _when(now), *flat],
+            keys=[k.lane, k.journal, k.open, k.slots, k.wake, k.caps, k.limits, *restored],
+            args=[last_entry, epoch, debt_us, window, day, _when(now), *flat],
         )
         return answer

@@ -65,6 +65,42 @@ def test_raise_is_for_this_window_alone_and_never_lowers(shell: Shell, runtime: 
     assert (80_000_000, 50_000_000) == (runtime.ledger.window().cap, runtime.ledger.book("lane/window", 1).cap)
 
 
+def test_what_has_no_cap_is_not_capped_by_a_raise(shell: Shell, runtime: Runtime):
+    """No cap is more than any: it says so, and changes nothing."""
+    for span in ("lane/day", "project:film/window"):
+        refused = shell("budget", "raise", "5", span)
+        assert (Exit.CONFIG, True) == (refused.exit_code, "has no cap" in refused.stderr)
+    assert 0 == runtime.ledger.book("lane/day").cap
+
+
+@pytest.mark.parametrize("command", [("set", "lane/urgent", "30", "--this-window"), ("raise", "30", "lane/urgent")])
+def test_the_share_is_no_cap_of_a_window(shell: Shell, runtime: Runtime, command: tuple[str, ...]):
+    """A percent is not taken for an amount of the lane's window."""
+    refused = shell("budget", *command)
+    assert (Exit.CONFIG, True) == (refused.exit_code, "urgent share" in refused.stderr)
+    assert 50_000_000 == runtime.ledger.window().cap
+
+
+def test_a_cap_for_this_window_alone(shell: Shell, runtime: Runtime):
+    """For a project that has no cap otherwise, until `default` takes it back."""
+    command = ("budget", "set", "project:film/window", "1", "--this-window")
+    assert [True, False] == [shell.json(*command)["changed"] for _ in range(2)]
+    assert 1_000_000 == runtime.ledger.book("project:film/window").cap
+    assert shell.json("budget", "set", "project:film/window", "default", "--this-window")["changed"]
+    assert 0 == runtime.ledger.book("project:film/window").cap
+
+
+def test_what_is_lost_is_said_and_not_covered_up(shell: Shell, runtime: Runtime):
+    """An operator is sent to the audit and the rebuild."""
+    shell("budget", "pause")
+    runtime.redis.delete(runtime.keys.caps)
+    refused = shell("budget", "set", "lane/day", "5")
+    assert (Exit.FAILED, True) == (refused.exit_code, "budget rebuild" in refused.stderr)
+    assert "fields: stored 0, journal" in shell("budget", "audit").stdout
+    shell("budget", "rebuild")
+    assert {"lane": "an operator paused it"} == shell.json("budget")["paused"]
+
+
 def test_pause_and_resume(shell: Shell, runtime: Runtime):
     """The lane, or a project; what is paused is shown."""
     assert [True, False] == [shell.json("budget", "pause", "--why", "audit")["changed"] for _ in range(2)]
@@ -89,6 +125,9 @@ def test_audit_proves_the_books_or_names_the_difference(shell: Shell, runtime: R
 def test_correct_books_the_truth_once(shell: Shell, runtime: Runtime):
     """And an attempt nobody knows is said to be unknown."""
     attempt = admitted(runtime)
+    early = shell("budget", "correct", attempt, "0.25")
+    assert (Exit.FAILED, True) == (early.exit_code, "its bill is still to come" in early.stderr)
+    runtime.ledger.settle(runtime.jobs.get(attempt.removesuffix(".1")), 1_000_000)
     assert [True, False] == [shell.json("budget", "correct", attempt, "0.25")["changed"] for _ in range(2)]
     assert "0.25" == shell.json("budget")["window"]["spent_usd"]
     assert Exit.NOT_FOUND == shell("budget", "correct", "nobody.1", "1").exit_code

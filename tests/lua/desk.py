@@ -185,7 +185,7 @@ def replayed(journal: list[tuple[str, dict[str, str]]]) -> dict[str, tuple[int, 
                 attempts[entry["attempt"]] = (entry["books"], int(entry["quote"]), 0)
             case "carry":
                 attempts[entry["attempt"]] = (entry["books"], int(entry["amount"]), 0)
-            case "settle" | "release" | "assumed" | "correction":
+            case "settle" | "release" | "assumed" | "verdict" | "correction":
                 attempts[entry["attempt"]] = (entry["books"], int(entry["open"]), int(entry["amount"]))
     totals: dict[str, tuple[int, int]] = {}
     for books, reserved, spent in attempts.values():

@@ -46,18 +46,33 @@ MUTANTS = [
     Mutant(
         "line", "if kept > 0 and line.first > common then", "if false then", "bulk stands in the way of the kept share"
     ),
-    Mutant("budgets", "if found[i].cap and quote > found[i].most then", "if false then", "waits for ever"),
-    Mutant("budgets", "most = cap and math.max(cap, num(set[i]))", "most = cap", "a lower hour refuses"),
-    Mutant("budgets", "num(is[3] or set[i])", "num(set[i])", "a window's own cap is ignored"),
+    Mutant("budgets", "if found[i].most and quote > found[i].most then", "if false then", "waits for ever"),
+    Mutant("budgets", "most = set[i] and math.max(cap, num(set[i]))", "most = cap", "a lower hour refuses"),
+    Mutant("budgets", "local own = is[3] or set[i]", "local own = set[i]", "a window's own cap is ignored"),
+    Mutant(
+        "budgets",
+        "local own = is[3] or set[i]",
+        "local own = set[i] and (is[3] or set[i])",
+        "only a capped span has one",
+    ),
     Mutant("budgets", "now - now % length == start and", "", "the client's clock chooses the window"),
     Mutant("budgets", "today == day then", "true then", "the client's clock chooses the day"),
     Mutant("budgets", "if set == length and", "if", "a window of another length is booked in"),
     Mutant("budgets", "redis.call('HINCRBY', books[i], 'reserved', int(amount))", "", "nothing is reserved"),
-    Mutant("budgets", "if not last[1] then found.lost = redis.call('XLEN', journal) > 0 end", "", "a lost lane opens"),
+    Mutant("budgets", "if not last[1] then", "if false then", "a lost lane opens"),
+    Mutant("budgets", "if last[4] then", "if false then", "one lost cap opens"),
+    Mutant("budgets", "found.lost = not set[1] or", "found.lost =", "without any cap the parked all go"),
+    Mutant("budgets", "is_sum(own or '0') and", "", "a window's own cap that is none counts as nothing"),
+    Mutant("budgets", "set[4] or set[6]", "set[4]", "a day's cap for every project is ignored"),
+    Mutant("budgets", "redis.call('EXPIRE', books[i], ttl_s)", "", "a book stays for ever"),
+    Mutant("budgets", "i == 1 and 'window' or 'day'", "'window'", "the lane forgets its day"),
+    Mutant("budgets", "is.used + amount <= is.cap then", "true then", "what broke a cap is told to be let in"),
     Mutant("budgets", "i < 3 and last[i + 1] == books[i] or", "", "a lost book of the lane is begun anew"),
     Mutant("budgets", "or i > 2 and found[i - 2].knows", "", "a lost book of a project is begun anew"),
     Mutant("budgets", "is[4] ~= found.epoch or", "", "a book of another epoch counts"),
-    Mutant("budgets", "or not (is[1] and is[2])", "", "half a book counts"),
+    Mutant("budgets", "is_sum(is[1]) and", "", "half a book counts"),
+    Mutant("budgets", "is_sum(is[2]) and", "", "the other half of a book counts"),
+    Mutant("budgets", "and is_sum(is[5] or '0')", "", "an urgent sum that is none counts"),
     Mutant("admit", "if found.lost then", "if false then", "lost books admit"),
     Mutant("admit", "if found.paused then", "if false then", "a paused lane admits"),
     Mutant("admit", "if found[2].short then", "if false then", "the day has no cap"),
@@ -68,6 +83,18 @@ MUTANTS = [
     Mutant("park", "not promised[1] and", "", "who was let go is parked behind the rest again"),
     Mutant("move", "if promised then", "if false then", "who is cancelled keeps its promised room"),
     Mutant("release", "amount > left and", "false and", "all parked jobs are let go at once"),
+    Mutant("release", "if found.lost then return {'released'} end", "", "lost books let the parked go"),
+    Mutant("release", "redis.call('EXPIRE', afoot, 60)", "", "a promise never ends"),
+    Mutant("book", "redis.call('EXPIRE', key, keep_for.window_s)", "", "a settled book goes too early"),
+    Mutant("book", "if is[1] and is_sum(is[2])", "if is[1] and true", "a book that holds no sum stops all settling"),
+    Mutant(
+        "book", "if reserved + spent > 0 then redis.call('HINCRBY'", "if false then redis.call('HINCRBY'", "no overrun"
+    ),
+    Mutant("book", "if i < 3 and was[7] == '1' then", "if false then", "what urgent jobs used is never given back"),
+    Mutant(
+        "book", "'settle', 'verdict', 'correction'", "'settle', 'correction', 'correction'", "a verdict is the truth"
+    ),
+    Mutant("park", "redis.call('SADD', parks, is.project)", "", "nobody looks for the parked"),
     Mutant("release", "left = left - amount", "", "more is let go than there is room for"),
     Mutant("release", "redis.call('HINCRBY', afoot, 'sum', int(amount))", "", "room is promised twice"),
     Mutant("release", "[1] ~= job_id then break end", "[1] == nil then break end", "the parked go out of order"),
@@ -77,6 +104,50 @@ MUTANTS = [
     Mutant(
         "allow", "if beside and (layer == 'configured' or value == '') then", "if false then", "a restart overrules"
     ),
+    Mutant("allow", "if redis.call('XLEN', journal) == 0 then", "if true then", "a restart opens a lost lane"),
+    Mutant("allow", "if layer ~= 'configured' then", "if layer == 'override' then", "a pause is lost with the caps"),
+    Mutant("allow", "if is[2] then lost", "if false then lost", "one lost cap of an operator is not noticed"),
+    Mutant("allow", "or layer ~= 'configured') then return -1", ") then return -1", "a word hides what was lost"),
+    Mutant("allow", "redis.call('HSET', lane, fields, redis.call('HLEN', allowed))", "", "nobody counts the caps"),
+    Mutant("allow", "if changed > 0 then redis.call('PUBLISH'", "if false then redis.call('PUBLISH'", "wakes nobody"),
+    Mutant("grant", "if other then return other end", "", "a cap lands in the window before"),
+    Mutant("grant", "if found.lost then return {'lost'} end", "", "a cap begins a lost book anew"),
+    Mutant("grant", "if higher and not before then", "if false then", "a raise caps what had no cap"),
+    Mutant("grant", "or higher and num(amount) <= before then", "then", "a raise lowers"),
+    Mutant(
+        "grant", "begin(lane, books, found, project, i, window_ttl_s)", "", "a lost cap for one window is not noticed"
+    ),
+    Mutant("grant", "redis.call('PUBLISH', wake, 'budget')", "", "a raise wakes nobody"),
+    Mutant("grant", "if amount == '' then", "if false then", "a cap for one window can not be taken back"),
+    Mutant("trim", "oldest[1] ~= first_entry", "false", "two let go of the same entries"),
+    Mutant("trim", "if said then", "if false then", "an operator's word goes with its entry"),
+    Mutant(
+        "trim", "~= redis.call('HLEN', allowed) then return -1", "== -1 then return -1", "a lost word goes for good"
+    ),
+    Mutant("trim", "if not epoch then return -1 end", "", "words go while nobody knows them"),
+    Mutant("trim", "'since', since_us", "'since', 0", "what was let go is taken for never written"),
+    Mutant(
+        "rebuild", "if newest ~= last_entry then return", "if false then return", "what was settled meanwhile is lost"
+    ),
+    Mutant("rebuild", "redis.call('DEL', open)", "", "who is not open stays open"),
+    Mutant("rebuild", "redis.call('HDEL', KEYS[i], 'cap')", "", "a cap that nobody set stays"),
+    Mutant("rebuild", "or string.find(fields[from], '^paused:') then", "then", "a pause that came back is not marked"),
+    Mutant("rebuild", "string.find(fields[from], '^override:') or", "", "a cap that came back is not marked"),
+    Mutant(
+        "rebuild", "else redis.call('HDEL', lane, mark) end", "end", "a restart is refused where nobody said a word"
+    ),
+    Mutant(
+        "rebuild",
+        "redis.call('HSET', lane, table.concat({'fields:', allowed}), redis.call('HLEN', allowed))",
+        "",
+        "what came back is not counted",
+    ),
+    Mutant("rebuild", "redis.call('HSET', lane, 'epoch', epoch)", "", "the gate stays shut"),
+    Mutant("rebuild", "redis.call('HSET', lane, 'window', window)", "", "the window that came back is not missed"),
+    Mutant("rebuild", "redis.call('HSET', lane, 'day', day)", "", "the day that came back is not missed"),
+    Mutant("rebuild", "redis.call('PERSIST', KEYS[i])", "", "an open attempt expires"),
+    Mutant("rebuild", "redis.call('EXPIRE', KEYS[i], ARGV[at])", "", "a book that came back stays for ever"),
+    Mutant("rebuild", "if num(ARGV[at + 3]) > now then", "if false then", "an attempt comes back without its slot"),
     # the gate
     Mutant("admit", "held[1] == worker then return {'admitted'", "false then return {'admitted'", "no replay"),
     Mutant("admit", "and held[1] == worker then", "then", "another worker is told that it may send"),

@@ -59,6 +59,16 @@ def test_a_projects_day_parks_too(desk: Desk) -> None:
     assert ["parked", "project-day"] == desk.admit("b", quote=5)
 
 
+def test_every_project_may_have_a_day_without_being_named(desk: Desk) -> None:
+    """The day's cap for all counts as the window's does."""
+    desk.caps(**{"project:*/day": 9})
+    for job_id in "ab":
+        desk.enter(job_id, project="film")
+    desk.admit("a", quote=5)
+    desk.pass_time(HOUR)
+    assert ["parked", "project-day"] == desk.admit("b", quote=5)
+
+
 def test_every_project_may_have_a_cap_without_being_named(desk: Desk) -> None:
     """The one for all counts where a project has none of its own."""
     desk.caps(**{"project:*/window": 5, "project:rich/window": 50})
@@ -187,14 +197,20 @@ def test_each_lost_book_closes_the_gate(desk: Desk) -> None:
 
 
 def test_half_a_book_closes_the_gate(desk: Desk) -> None:
-    """As does one of another epoch: a server may have come back with some of its keys from another time."""
+    """As does one that holds no amounts, or is of another epoch: some keys may be of another time."""
     used(desk)
     key = desk.window_key()
     for field in ("reserved", "spent"):
         kept = desk.redis.hget(key, field)
         desk.redis.hdel(key, field)
         assert ["deferred", "books-lost"] == desk.admit("b")[:2]
+        for wrong in ("abc", "-1", "1e3"):
+            desk.redis.hset(key, field, wrong)
+            assert ["deferred", "books-lost"] == desk.admit("b")[:2]
         desk.redis.hset(key, field, kept)
+    desk.redis.hset(key, "urgent", "abc")
+    assert ["deferred", "books-lost"] == desk.admit("b")[:2]
+    desk.redis.hdel(key, "urgent")
     desk.redis.hset(key, "epoch", 7)
     assert ["deferred", "books-lost"] == desk.admit("b")[:2]
 
@@ -239,6 +255,29 @@ def test_an_attempt_that_is_sent_again_in_a_later_window_brings_its_money_along(
     )
     desk.settle("a", 6)
     assert (0, 10) == desk.book()
+
+
+def test_what_comes_along_above_a_lowered_cap_is_not_told_to_have_been_let_in(desk: Desk) -> None:
+    """The day's book holds it already; that its cap was lowered since is nobody's mistake."""
+    desk.caps(**{"lane/day": 10})
+    desk.enter("a")
+    desk.admit("a", quote=8)
+    desk.claim("a")
+    desk.caps(**{"lane/day": 5})
+    desk.pass_time(HOUR)
+    assert "go" == desk.resend(job_id="a")[0]
+    assert ("8", "10") == tuple(desk.redis.hmget(desk.keys.books_of("default", desk.period())[1], "reserved", "under"))
+
+
+def test_a_book_without_a_cap_does_not_remember_one(desk: Desk) -> None:
+    """What it lets in then is under no cap at all."""
+    desk.caps(**{"lane/day": 10})
+    for job_id in "ab":
+        desk.enter(job_id)
+    desk.admit("a", quote=8)
+    desk.redis.hdel(desk.keys.caps, "lane/day")
+    desk.admit("b", quote=8)
+    assert ["16", None] == desk.redis.hmget(desk.keys.books_of("default", desk.period())[1], "reserved", "under")
 
 
 def test_what_an_operator_said_survives_a_restart(desk: Desk) -> None:

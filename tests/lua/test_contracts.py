@@ -17,7 +17,7 @@ TEXTS = {verb: FOLDER.joinpath(f"{verb}.lua").read_text("utf-8") for verb in VER
 LONGEST = 90
 SHARED = ("prelude", *sorted({part for parts in PARTS.values() for part in parts}))
 PERIOD = Period(9, 10_000_000, 11)
-PERIODS = {"admit": PERIOD, "release": Period(2, 3, 4), "resend": Period(3, 4, 5)}
+PERIODS = {"admit": PERIOD, "release": Period(2, 3, 4), "resend": Period(3, 4, 5), "grant": Period(3, 4, 5)}
 BOOKS = ("lane_window", "lane_day", "project_window", "project_day")
 
 
@@ -33,7 +33,7 @@ class Recorder:
 
         def run(keys: list[Any], args: list[Any], client: Any = None) -> Any:
             self.called[verb] = (keys, args)
-            return 0 if verb in {"leave", "renew", "allow"} else ["0", "0"]
+            return 0 if verb in {"leave", "renew", "allow", "trim"} else ["0", "0"]
 
         return run
 
@@ -62,8 +62,11 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     scripts.heard("attempt_id", good=True, admitted_us=3, threshold=4, pause_us=5, longest_us=6, now=7)
     scripts.resend("attempt_id", "job_id", "project", tuple(f"old_{book}" for book in BOOKS), period=Period(3, 4, 5),
                    probe_us=6, window_ttl_s=7, now=8)  # fmt: skip
-    scripts.allow("allowed", "layer", {"name": "value"}, entry="entry", ttl_s=3, now=4)
-    scripts.rebuild("last_entry", 2, {"restored": Restored(5, ("open_id", 7, 8), {"fields": 1})}, debt_us=3, now=4)
+    scripts.allow("allowed", "layer", {"name": "value"}, entry="entry", now=3)
+    scripts.grant(1, "project", 6, higher=True, period=Period(3, 4, 5), window_ttl_s=8, now=9)
+    scripts.trim("first_entry", "keep_from", 3, [(scripts.keys.limits, "entry", "layer", "name")])
+    scripts.rebuild("last_entry", 2, {"restored": Restored(7, ("open_id", 9, 10), {"fields": 1})}, debt_us=3,
+                    window="window", day="day", now=6)  # fmt: skip
     return recorder.called
 
 
@@ -141,6 +144,9 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "old": "generating", "new": "failed", "sent": "1", "keep": "1", "free": "0", "resend": "1",
         "booked": "attempt_id", "urgent": "1", "good": "1", "project": "project", "kind": "kind", "layer": "layer",
         "entry": "entry", "name": "name", "last_entry": "last_entry", "open_id": "open_id", "fields": '["fields", "1"]',
+        "higher": "1", "first_entry": "first_entry", "keep_from": "keep_from", "window": "window",
+        "place": "4" if verb == "trim" else "1",
+        "day": "day" if verb == "rebuild" else str(names.index("day") + 1) if "day" in names else "",
         "length": "10000000" if verb == "admit" else str(names.index("length") + 1) if "length" in names else "",
         "job_id": "job_id", "attempt_id": "attempt_id", "worker": "worker", "field": "field", "value": "value",
     }  # fmt: skip
@@ -172,7 +178,9 @@ def test_a_script_touches_declared_keys_only(verb: str) -> None:
     keys = {name for name, _ in locals_of(TEXTS[verb])["KEYS"]}
     touched = re.findall(r"redis\.call\('\w+', ([\w\[\]]+)", TEXTS[verb])
     assert touched or verb in PARTS
-    local = {"release": {"job", "queue"}, "resend": {"book"}}  # one of several of its KEYS
+    local = {  # one of several of its KEYS
+        "release": {"job", "queue"}, "resend": {"book"}, "grant": {"book"}, "trim": {"allowed"}, "rebuild": {"allowed"},
+    }  # fmt: skip
     assert {name for name in touched if name != "KEYS[i]"} <= keys | local.get(verb, set())
 
 

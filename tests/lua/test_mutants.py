@@ -7,12 +7,14 @@ from types import ModuleType
 
 import pytest
 import test_admit
+import test_allowed
 import test_breaker
 import test_budgets
 import test_claim_move
 import test_enter
 import test_lane_scripts
 import test_parking
+import test_rebuild
 import test_settle
 from desk import Desk
 from model import Play
@@ -27,10 +29,12 @@ FIRST: dict[str, list[ModuleType]] = {
     "claim": [test_claim_move], "move": [test_claim_move], "enter": [test_enter], "budgets": [test_budgets, test_admit],
     "line": [test_admit, test_budgets], "park": [test_parking, test_budgets], "release": [test_parking],
     "pace": [test_admit, test_breaker], "heard": [test_breaker], "cool": [test_lane_scripts, test_breaker],
-    "resend": [test_lane_scripts, test_budgets], "allow": [test_budgets],
+    "resend": [test_lane_scripts, test_budgets], "allow": [test_allowed, test_budgets],
+    "grant": [test_allowed], "trim": [test_rebuild], "rebuild": [test_rebuild],
 }  # fmt: skip
 ALL = [
     test_admit, test_settle, test_claim_move, test_enter, test_lane_scripts, test_budgets, test_parking, test_breaker,
+    test_allowed, test_rebuild,
 ]  # fmt: skip
 
 

@@ -124,6 +124,24 @@ def test_a_paused_project_lets_nobody_go(desk: Desk) -> None:
     assert ["a"] == release(desk)
 
 
+@pytest.mark.parametrize("gone", ["caps", "book"])
+def test_nobody_goes_while_books_or_caps_are_lost(desk: Desk, gone: str) -> None:
+    """Without a cap there would be room for all of them."""
+    nobody_goes(desk, gone)
+
+
+def nobody_goes(desk: Desk, gone: str) -> None:
+    """Park two, and lose what says how much room there is."""
+    park(desk, "ab")
+    desk.redis.delete(desk.keys.caps if gone == "caps" else desk.keys.books_of("film", desk.period())[2])
+    assert [] == release(desk)
+
+
+def test_what_is_lost_lets_nobody_go(desk: Desk) -> None:
+    """The caps, or the project's own book."""
+    nobody_goes(desk, "caps")
+
+
 def test_one_that_no_cap_could_pay_any_more_goes_to_be_refused(desk: Desk) -> None:
     """Else it would block those behind it for ever after the cap was lowered."""
     park(desk, "a", quote=9)

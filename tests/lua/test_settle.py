@@ -4,6 +4,8 @@ from itertools import permutations
 
 from desk import HOUR, USD, Desk, replayed
 
+from overcrank.scripts import CORRECTED, DECIDED, OBSERVED
+
 
 def admitted(desk: Desk, job_id: str = "a", quote: int = 10) -> None:
     """Enter a job and admit it."""
@@ -80,6 +82,36 @@ def test_an_overrun_is_booked_reported_and_blocks_what_follows(desk: Desk) -> No
     assert ["deferred", "budget"] == desk.admit("b", quote=1)[:2]
 
 
+def test_a_book_knows_what_was_booked_beyond_what_was_let_in(desk: Desk) -> None:
+    """An overrun, or a charge that comes after its room was given back; a refund takes nothing of that away."""
+    desk.limits(cap=20)
+    admitted(desk, "a", quote=10)
+    assert ["20", None] == desk.redis.hmget(desk.window_key(), "under", "over")
+    desk.settle("a", 13, version=1)
+    desk.settle("a", 0, version=2)
+    desk.settle("a", 4, version=3)
+    assert "7" == desk.redis.hget(desk.window_key(), "over")
+
+
+def test_a_verdict_is_less_sure_than_the_truth(desk: Desk) -> None:
+    """What an operator decided about a job can still be corrected by the provider's bill; a report can not undo it."""
+    admitted(desk)
+    desk.settle("a", 10, version=DECIDED)
+    assert ["stale", "charged", "10"] == desk.settle("a", 7, version=OBSERVED)
+    assert ["settled", "0", "0"] == desk.settle("a", 0, version=CORRECTED)
+    assert ["verdict", "correction"] == [entry["entry"] for _, entry in desk.redis.xrange(desk.keys.journal)][1:]
+
+
+def test_a_book_that_holds_no_amounts_stops_nobody_from_settling(desk: Desk) -> None:
+    """The others are booked; this one is put back from the journal, like one that is lost."""
+    admitted(desk)
+    for field in ("reserved", "spent", "urgent"):
+        desk.redis.hset(desk.window_key(), field, "abc")
+        assert "settled" == desk.settle("a", 7, version=1 + ("reserved", "spent", "urgent").index(field))[0]
+        desk.redis.hset(desk.window_key(), field, 0)
+    assert "7" == desk.redis.hget(desk.keys.books_of("default", desk.period())[1], "spent")
+
+
 def test_a_slot_can_stay_when_the_money_is_settled(desk: Desk) -> None:
     """Free and settle are two things."""
     admitted(desk)
@@ -109,6 +141,7 @@ def test_what_is_settled_expires_and_what_is_open_does_not(desk: Desk) -> None:
     """An attempt and a window live as long as they are needed."""
     admitted(desk)
     assert -1 == desk.redis.ttl(desk.keys.attempt("a.1"))
+    desk.redis.expire(desk.window_key(), 10)
     desk.settle("a", 7)
     assert 3599 <= desk.redis.ttl(desk.keys.attempt("a.1")) <= 3600
     assert 7199 <= desk.redis.ttl(desk.window_key()) <= 7200

@@ -173,6 +173,16 @@ def test_an_operator_decides(bench: Bench, verdict, state, cost, money, assumed)
         verdict(job.id, bench.jobs)
 
 
+@pytest.mark.parametrize(("verdict", "truth"), [(accept, 0), (write_off, QUOTE), (retry, 0)])
+def test_the_bill_corrects_what_an_operator_decided(bench: Bench, verdict, truth) -> None:
+    """A refund after it was accepted or tried again, a charge after it was written off: each is booked, once."""
+    bench.can(replay=False, lookup=False)
+    job = bench.at(State.IN_DOUBT)
+    verdict(job.id, bench.jobs)
+    assert [True, False] == [bench.tools.ledger.correct(job.attempt, truth) for _ in range(2)]
+    assert (0, truth) == bench.money()
+
+
 @pytest.mark.parametrize("verdict", [write_off, retry])
 def test_a_clip_that_exists_is_neither_written_off_nor_made_again(bench: Bench, verdict) -> None:
     """It is known to be charged, and it can be fetched."""

@@ -1,92 +1,34 @@
-"""The journal's word: what the books have to say, where they say something else, and how they are put back.
+"""The audit: what the books have to say by the journal, where they say something else, and how they are put back.
 
 Every script that changes money writes what it did in the same step. So the replay of the journal is the books, exactly,
-at every entry. An entry is absolute: what an attempt has reserved and what it was charged, from then on.
+at every entry.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
-from ..clock import SECOND, iso
+from ..clock import SECOND
+from ..errors import BooksLost
 from ..keys import Keys
-from ..money import plain
 from ..scripts import Restored, Scripts, keep_for
 from ..server import Server
 from ..settings import Settings
+from .calendar import Calendar
+from .caps import configured
+from .journal import CHUNK, Journal
+from .replay import Attempt, Replay
 
-CHUNK = 5000
-"""Entries read at once."""
+NOTHING = {"reserved": 0, "spent": 0, "urgent": 0}
+"""What a book says that nobody has used."""
 
-SETTLED = frozenset({"settle", "release", "assumed", "correction"})
-
-KEPT = ("job", "worker", "project", "price", "quote", "urgent", "admitted")
-"""What an attempt's record has in common with its first entry."""
-
-Entry = tuple[str, Mapping[str, str]]
-
-
-@dataclass
-class Attempt:
-    """What the journal says about one attempt."""
-
-    reserved: Mapping[str, str]
-    books: str
-    open: int
-    cost: int = 0
-    version: int = 0
-    state: str = "reserved"
-    urgent: bool = False
-
-
-@dataclass
-class Replay:
-    """What the journal comes to, up to *last*."""
-
-    last: str = "0-0"
-    entries: int = 0
-    epoch: int = 1
-    attempts: dict[str, Attempt] = field(default_factory=dict)
-    caps: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Go on with more entries."""
-        for entry_id, entry in entries:
-            self.last, self.entries = entry_id, self.entries + 1
-            kind = entry["entry"]
-            if kind == "reserve":
-                amount, urgent = int(entry["quote"]), entry["urgent"] == "1"
-                self.attempts[entry["attempt"]] = Attempt(entry, entry["books"], amount, urgent=urgent)
-                self.epoch = max(self.epoch, int(entry["epoch"]))
-            elif kind == "rebuild":
-                self.epoch = max(self.epoch, int(entry["epoch"]))
-            elif kind == "carry" and entry["attempt"] in self.attempts:
-                self.attempts[entry["attempt"]].books = entry["books"]
-            elif kind in SETTLED:
-                unknown = Attempt(entry, entry["books"], 0, urgent=entry["urgent"] == "1")  # its reserve was trimmed
-                attempt = self.attempts.setdefault(entry["attempt"], unknown)
-                attempt.open, attempt.cost = int(entry["open"]), int(entry["amount"])
-                attempt.version, attempt.state = int(entry["version"]), entry["state"]
-            elif kind in {"cap", "limit", "pause", "resume"}:
-                layer = f"{entry['layer']}:" if entry.get("layer") else ""
-                self.caps[entry["key"], f"{layer}{entry['name']}"] = entry["said"]
-
-    def books(self) -> dict[str, dict[str, int]]:
-        """Return what every book has to say."""
-        found: dict[str, dict[str, int]] = {}
-        for attempt in self.attempts.values():
-            for place, key in enumerate(attempt.books.split()):
-                book = found.setdefault(key, {"reserved": 0, "spent": 0, "urgent": 0})
-                book["reserved"] += attempt.open
-                book["spent"] += attempt.cost
-                if place < 2 and attempt.urgent:
-                    book["urgent"] += attempt.open + attempt.cost
-        return found
+RECORD = ("open", "cost", "version")
+"""What is compared of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a book, or an attempt's record, does not say what the journal says (µ$)."""
+    """Where a book, or an attempt's record, does not say what the journal says (µ$; None is no number at all)."""
 
     where: str
     what: str
@@ -113,120 +55,199 @@ class Verdict:
         return {**asdict(self), "ok": self.ok, "differences": [asdict(each) for each in self.differences]}
 
 
+class Look(NamedTuple):
+    """What is stored at one moment, books and attempts by their name.
+
+    *fields* is how many fields there were of what is allowed, and how many there are.
+    """
+
+    newest: str
+    opened: set[str]
+    epoch: str | None
+    fields: Mapping[str, tuple[str | None, int]]
+    stored: Mapping[str, Mapping[str, str | None]]
+
+
 class Audit:
     """Compares books with the journal, and puts them back."""
 
-    def __init__(self, redis: Server, keys: Keys, scripts: Scripts, settings: Settings) -> None:
+    def __init__(
+        self, redis: Server, keys: Keys, scripts: Scripts, calendar: Calendar, journal: Journal, settings: Settings
+    ) -> None:
         self._redis, self._keys, self._scripts, self._settings = redis, keys, scripts, settings
-
-    def entries(self, after: str = "0-0", until: str = "+") -> Iterator[Entry]:
-        """Go through the journal, in order."""
-        while chunk := self._redis.xrange(self._keys.journal, f"({after}", until, count=CHUNK):
-            yield from chunk
-            after = chunk[-1][0]
+        self._calendar, self._journal = calendar, journal
 
     def check(self, since: int = 0) -> Verdict:
         """Compare every book that starts at *since* (µs) or later with the journal, at one and the same entry."""
-        replay = Replay(last=f"{since // 1000}-0")
-        replay.add(self.entries(replay.last))
-        begins = max(since, self._begins())
+        replay, looked = Replay(last=f"{since // 1000}-0"), set(self._calendar.known())
+        replay.add(self._journal.entries(replay.last))
         while True:
-            books = {key: book for key, book in replay.books().items() if started(key) >= begins}
-            opened = [name for name, attempt in replay.attempts.items() if attempt.open]
-            pipe = self._redis.pipeline(transaction=True)  # all of it at one moment
-            pipe.xrevrange(self._keys.journal, count=1)
-            for key in books:
-                pipe.hmget(key, "reserved", "spent", "urgent")
-            for name in opened:
-                pipe.hmget(self._keys.attempt(name), "open")
-            newest, *stored = pipe.execute()
-            if not newest or newest[0][0] == replay.last:
+            looked |= replay.books().keys()
+            names = [name for name, attempt in replay.attempts.items() if attempt.open]
+            look = self._look(sorted(looked), names)
+            replay.add(self._journal.entries(replay.last, look.newest))
+            said = replay.books()
+            if said.keys() <= looked:  # else some begin with entries that were not read yet: look once more
                 break
-            replay.add(self.entries(replay.last))
+        begins = max(since, replay.since, self._oldest_kept())
+        found = self._gates(look, replay)
+        books = {key: said.get(key, NOTHING) for key in sorted(looked) if started(key) >= begins}
+        epoch = {"epoch": _sum(look.epoch) or replay.epoch}
+        for key, book in books.items():
+            found += _compare(key, book | epoch, look.stored[key])
+        for name in names:
+            found += self._compare_attempt(name, replay.attempts[name], look.stored[name])
+        if not since:
+            opened = {name for name, attempt in replay.attempts.items() if attempt.open}
+            for name in sorted(opened ^ look.opened):
+                found.append(Difference(self._keys.open, name, int(name in look.opened), int(name in opened)))
+        found += self._settled(replay, set(names))
+        return Verdict(replay.entries, len(books), len(looked) - len(books), tuple(found))
+
+    def _oldest_kept(self) -> int:
+        """Return since when (µs) no book has expired; those that began before may have."""
+        return self._calendar.now() - keep_for(self._settings.retention).window_s * SECOND
+
+    def _look(self, books: list[str], attempts: list[str]) -> Look:
+        """Return what is stored at one moment."""
+        keys, pipe = self._keys, self._redis.pipeline(transaction=True)
+        pipe.xrevrange(keys.journal, count=1)
+        pipe.zrange(keys.open, 0, -1)
+        pipe.hmget(keys.lane, "epoch", f"fields:{keys.caps}", f"fields:{keys.limits}")
+        pipe.hlen(keys.caps)
+        pipe.hlen(keys.limits)
+        for key in books:
+            pipe.hmget(key, *NOTHING, "epoch")
+        for name in attempts:
+            pipe.hmget(keys.attempt(name), *RECORD)
+        newest, opened, (epoch, *noted), caps, limits, *said = pipe.execute()
+        fields = {keys.caps: (noted[0], caps), keys.limits: (noted[1], limits)}
+        stored = {
+            key: dict(zip((*NOTHING, "epoch"), text, strict=True)) for key, text in zip(books, said, strict=False)
+        }
+        for name, text in zip(attempts, said[len(books) :], strict=True):
+            stored[name] = dict(zip(RECORD, text, strict=True))
+        return Look(newest[0][0] if newest else "0-0", set(opened), epoch, fields, stored)
+
+    def _gates(self, look: Look, replay: Replay) -> list[Difference]:
+        """Return what else closes the gate: a lane without an epoch, and fields lost of what is allowed."""
+        found = [
+            Difference(key, "fields", there, int(noted))
+            for key, (noted, there) in look.fields.items()
+            if noted and int(noted) != there
+        ]
+        if replay.entries and look.epoch is None:
+            found.append(Difference(self._keys.lane, "epoch", None, replay.epoch))
+        return found
+
+    def _settled(self, replay: Replay, looked: set[str]) -> list[Difference]:
+        """Compare the records of attempts that are over; one that has expired, or was corrected since, says nothing."""
+        names = [name for name, attempt in replay.attempts.items() if attempt.version and name not in looked]
         found = []
-        for (key, book), said in zip(books.items(), stored, strict=False):
-            found += _compare(key, book, dict(zip(book, said, strict=True)))
-        for name, said in zip(opened, stored[len(books) :], strict=True):
-            found += _compare(self._keys.attempt(name), {"open": replay.attempts[name].open}, {"open": said[0]})
-        return Verdict(replay.entries, len(books), len(replay.books()) - len(books), tuple(found))
+        for first in range(0, len(names), CHUNK):
+            some, pipe = names[first : first + CHUNK], self._redis.pipeline(transaction=False)
+            for name in some:
+                pipe.hmget(self._keys.attempt(name), *RECORD)
+            for name, text in zip(some, pipe.execute(), strict=True):
+                said = dict(zip(RECORD, text, strict=True))
+                attempt = replay.attempts[name]
+                if said["version"] is not None and (_sum(said["version"]) or 0) <= attempt.version:
+                    found += self._compare_attempt(name, attempt, said)
+        return found
+
+    def _compare_attempt(self, name: str, attempt: Attempt, stored: Mapping[str, str | None]) -> list[Difference]:
+        said = {"open": attempt.open, "cost": attempt.cost, "version": attempt.version}
+        if stored["open"] is None:  # all of it is lost
+            said = {"open": attempt.open} if attempt.open else {}
+        return [*_compare(self._keys.attempt(name), said, stored)]
 
     def rebuild(self) -> tuple[int, int]:
         """Put books and open attempts back as the journal has them; return the new epoch and how many were put back.
 
         The gate is closed meanwhile: without an epoch it admits nobody. What is settled meanwhile is in the journal,
         and is taken in before the gate opens again.
+
+        Raises:
+            BooksLost: the journal is empty and the books are not, so that putting them back would forget all spending.
         """
-        marks = [f"overridden:{key}" for key in (self._keys.caps, self._keys.limits)]
-        self._redis.hdel(self._keys.lane, "epoch", *marks)
+        self._needs_a_journal()
+        self._redis.hdel(self._keys.lane, "epoch")
         replay = Replay()
         while True:
-            replay.add(self.entries(replay.last))
+            replay.add(self._journal.entries(replay.last))
             restored = self._restored(replay)
+            period = self._calendar.period()
+            current = [self._keys.book("lane", period, day=day) for day in (False, True)] if period else ["", ""]
+            window, day = (key if key in restored else "" for key in current)
             interval, burst = (int(text or 0) for text in self._redis.hmget(self._keys.limits, "interval", "burst"))
-            match self._scripts.rebuild(replay.last, replay.epoch + 1, restored, debt_us=interval * burst):
+            match self._scripts.rebuild(
+                replay.last, replay.epoch + 1, restored, debt_us=interval * burst, window=window, day=day
+            ):
                 case ["rebuilt", epoch]:
-                    return int(epoch), len(restored)
+                    return int(epoch), len(restored.keys() - {self._keys.caps, self._keys.limits})
+            self._needs_a_journal()
+
+    def _needs_a_journal(self) -> None:
+        lane = self._redis.hget(self._keys.lane, "window")
+        if self._journal.empty() and (lane or self._calendar.known() or self._redis.exists(self._keys.open)):
+            raise BooksLost(
+                "the journal is empty and the books are not: a rebuild would forget what was spent. The books that are "
+                "there still hold; put the journal back from a copy of the server's file, or let the day end first"
+            )
 
     def _restored(self, replay: Replay) -> dict[str, Restored]:
-        keep, begins = keep_for(self._settings.retention), self._begins()
-        restored: dict[str, Restored] = {}
-        for key, book in replay.books().items():
-            if started(key) >= begins:
-                restored[key] = Restored(keep.window_s, None, {**book, "epoch": replay.epoch + 1})
-        provider = self._settings.provider
-        horizon = round((provider.horizon + provider.connect_timeout + provider.read_timeout).total_seconds() * SECOND)
-        for name, attempt in replay.attempts.items():
-            for key in attempt.books.split()[:2]:
-                if key in restored:  # which projects it knows to have books
-                    project = attempt.reserved.get("project")
-                    fields = {**restored[key].fields, **({f"project:{project}": 1} if project else {})}
-                    restored[key] = restored[key]._replace(fields=fields)
-            if attempt.open and "admitted" in attempt.reserved:
-                kept = {part: attempt.reserved[part] for part in KEPT}
-                fields = {**kept, "books": attempt.books, "cost": attempt.cost, "version": attempt.version}
-                state = self._redis.hget(self._keys.attempt(name), "state") or attempt.state
-                fields |= {"open": attempt.open, "state": state}
-                at = int(attempt.reserved["admitted"])
-                restored[self._keys.attempt(name)] = Restored(None, (name, at, at + horizon), fields)
+        """Return all that is put back. What the lane knows and the journal does not is put back as never used."""
+        keep, epoch = keep_for(self._settings.retention), replay.epoch + 1
+        known, begins = self._calendar.known(), max(replay.since, self._oldest_kept())
+        books: dict[str, dict[str, Any]] = {
+            key: {**book, "epoch": epoch}
+            for key, book in {**dict.fromkeys(known, NOTHING), **replay.books()}.items()
+            if started(key) >= begins
+        }
+        for key, projects in (*known.items(), *replay.begun.items()):
+            if key in books:
+                books[key] |= {f"project:{project}": 1 for project in projects}
         for (key, name), said in replay.caps.items():
-            if said and (name.startswith(("override:", "paused:")) or key in restored):
-                before = restored.get(key, Restored(None, None, {}))
-                shown = {name: said} | ({name.removeprefix("override:"): said} if name.startswith("override:") else {})
-                restored[key] = before._replace(fields={**before.fields, **shown})
+            if name == "cap" and said and key in books:
+                books[key]["cap"] = said
+        restored = {key: Restored(keep.window_s, None, fields) for key, fields in books.items()}
+        restored |= self._restored_attempts(replay)
+        for key, settings in ((self._keys.caps, configured(self._settings.budget)), (self._keys.limits, {})):
+            if fields := self._allowed(key, settings, replay):
+                restored[key] = Restored(None, None, fields)
         return restored
 
-    def trim(self, oldest_needed: int) -> int:
-        """Let go of the oldest entries above the configured number, but of none from *oldest_needed* (µs) on."""
-        excess = self._redis.xlen(self._keys.journal) - self._settings.retention.journal
-        if excess <= 0:
-            return 0
-        oldest = self._redis.xrange(self._keys.journal, count=min(excess, CHUNK))
-        gone = [entry_id for entry_id, _ in oldest if _time(entry_id) < oldest_needed]
-        if not gone:
-            return 0
-        milliseconds, _, number = gone[-1].partition("-")
-        self._redis.hset(self._keys.books, "trimmed", 1)
-        return int(self._redis.xtrim(self._keys.journal, minid=f"{milliseconds}-{int(number) + 1}", approximate=False))
+    def _restored_attempts(self, replay: Replay) -> dict[str, Restored]:
+        provider = self._settings.provider
+        horizon = round((provider.horizon + provider.connect_timeout + provider.read_timeout).total_seconds() * SECOND)
+        opened = {name: each for name, each in replay.attempts.items() if each.open and "admitted" in each.reserved}
+        pipe = self._redis.pipeline(transaction=False)
+        for name in opened:
+            pipe.hget(self._keys.attempt(name), "state")
+        found = {}
+        for (name, attempt), state in zip(opened.items(), pipe.execute(), strict=True):
+            fields, at = attempt.record(), int(attempt.reserved["admitted"])
+            fields["state"] = state or attempt.state
+            found[self._keys.attempt(name)] = Restored(None, (name, at, at + horizon), fields)
+        return found
 
-    def _begins(self) -> int:
-        """Return since when (µs) the journal is whole."""
-        if not self._redis.hget(self._keys.books, "trimmed"):
-            return 0
-        first = self._redis.xrange(self._keys.journal, count=1)
-        return _time(first[0][0]) if first else 0
-
-    def exported(self) -> Iterator[dict[str, Any]]:
-        """Go through the journal as plain data: time, entry, attempt, job, project, dollars, books."""
-        for entry_id, entry in self.entries():
-            row: dict[str, Any] = {"id": entry_id, "at": iso(_time(entry_id)), "entry": entry["entry"]}
-            row |= {name: entry.get(name, "") for name in ("attempt", "job", "project", "state", "key", "name")}
-            amount = entry.get("quote") or entry.get("amount") or ""
-            is_money = entry["entry"] not in {"pause", "resume", "limit"} and amount.lstrip("-").isdigit()
-            row["usd"] = plain(int(amount)) if is_money else ""
-            row["said"] = entry.get("said", "")
-            row["open_usd"] = plain(int(entry["open"])) if entry.get("open") else ""
-            row["version"], row["books"] = entry.get("version", ""), entry.get("books", "")
-            yield row
+    def _allowed(self, key: str, settings: Mapping[str, int | None], replay: Replay) -> dict[str, Any]:
+        """Return what is allowed: what settings say, and what operators said, be it stored or in the journal."""
+        words = {
+            name: said for name, said in self._redis.hgetall(key).items() if name.startswith(("override:", "paused:"))
+        }
+        for (where, name), said in replay.caps.items():
+            if where == key and name.startswith(("override:", "paused:")):
+                words[name] = said
+        said_by_settings = {name: amount for name, amount in settings.items() if amount is not None}
+        fields: dict[str, Any] = {f"configured:{name}": amount for name, amount in said_by_settings.items()}
+        fields |= said_by_settings
+        for name, said in words.items():
+            if said:
+                fields[name] = said
+                if name.startswith("override:"):
+                    fields[name.removeprefix("override:")] = said
+        return fields
 
 
 def started(book: str) -> int:
@@ -234,14 +255,13 @@ def started(book: str) -> int:
     return int(book.rpartition(":")[2]) * SECOND
 
 
-def _time(entry_id: str) -> int:
-    return int(entry_id.partition("-")[0]) * 1000
+def _sum(text: str | None) -> int | None:
+    """Return a stored amount, or None where it is none."""
+    return int(text) if text is not None and text.isdecimal() else None
 
 
-def _compare(where: str, journal: Mapping[str, int], stored: Mapping[str, str | None]) -> list[Difference]:
-    found = []
+def _compare(where: str, journal: Mapping[str, int], stored: Mapping[str, str | None]) -> Iterable[Difference]:
     for what, amount in journal.items():
-        text = stored[what]
-        if int(text or 0) != amount or (text is None and what != "urgent"):
-            found.append(Difference(where, what, None if text is None else int(text), amount))
-    return found
+        found = _sum(stored[what])
+        if found != amount and not (what == "urgent" and amount == 0 and stored[what] is None):
+            yield Difference(where, what, found, amount)

@@ -17,7 +17,8 @@ from ..server import Server
 from .calibration import Calibration
 from .caps import Caps
 from .lane import Lane
-from .ledger import Ledger, Window
+from .ledger import Ledger
+from .window import Window
 
 UNKNOWN_SECONDS = 60
 """How long a generation takes where none has been seen yet."""

@@ -1,15 +1,20 @@
 """The lane: what the provider allows this account, and whether it lets us call at all."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
 from ..backoff import later
 from ..clock import SECOND
+from ..errors import BooksLost
 from ..keys import Keys
 from ..scripts import Scripts
 from ..server import Server
 from ..settings import LimitSettings
+
+logger = logging.getLogger(__name__)
 
 LEAST_WAIT, MOST_WAIT = 0.5, 600.0
 """Seconds the lane waits after a 429, whatever the provider said."""
@@ -57,7 +62,8 @@ class Lane:
         """
         length = round(window.total_seconds()) * SECOND
         said = {**self._rate(limits.rate, limits.burst), "concurrency": limits.concurrency, "window": length}
-        self._scripts.allow(self._keys.limits, "configured", said, entry="limit")
+        if self._scripts.allow(self._keys.limits, "configured", said, entry="limit") < 0:
+            logger.critical("the limits an operator set are lost: nothing is admitted until `overcrank budget rebuild`")
 
     def set(self, rate: float | None = None, burst: int | None = None, concurrency: int | None = None) -> bool:
         """Have an operator's limits count from now on (calls a second, 0: none); tell whether that is new."""
@@ -68,12 +74,18 @@ class Lane:
             said |= self._rate(before if rate is None else rate, int(now[1] or 1) if burst is None else burst)
         if concurrency is not None:
             said["concurrency"] = concurrency
-        return bool(self._scripts.allow(self._keys.limits, "override", said, entry="limit"))
+        return self._allow(said)
 
     def set_back(self) -> bool:
         """Have the settings count again; tell whether an operator had said otherwise."""
         names = dict.fromkeys(("interval", "burst", "burst_set", "concurrency"))
-        return bool(self._scripts.allow(self._keys.limits, "override", names, entry="limit"))
+        return self._allow(names)
+
+    def _allow(self, said: Mapping[str, int | None]) -> bool:
+        changed = self._scripts.allow(self._keys.limits, "override", said, entry="limit")
+        if changed < 0:
+            raise BooksLost("what an operator allowed is not all there: `overcrank budget rebuild` puts it back")
+        return bool(changed)
 
     @staticmethod
     def _rate(rate: float, burst: int) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """The ledger: what is reserved and what is spent, by budget window. reserve (in the gate) -> settle | release."""
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from redis.exceptions import WatchError
+
 from ..clock import SECOND, iso
-from ..errors import UnknownAttempt
+from ..errors import BooksLost, StillOpen, UnknownAttempt
 from ..job import Job
 from ..keys import DAY, SPANS, Keys, Period
 from ..money import dollars, plain
@@ -14,55 +17,32 @@ from ..server import Server
 from ..settings import Settings
 from .alarm import Alarms
 from .audit import Audit
-from .caps import Caps
+from .calendar import Calendar
+from .caps import LOST, Caps, cap_of, is_amount
+from .journal import Journal
+from .watch import Watch
+from .window import Window
 
 logger = logging.getLogger(__name__)
 
 BURN_OVER = 300 * SECOND
 """Over about how long the burn rate is a mean."""
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A budget window's book: start and end in µs, the rest in µ$."""
-
-    start: int
-    end: int
-    cap: int
-    reserved: int
-    spent: int
-
-    @property
-    def room(self) -> int:
-        """What may still be reserved; negative after an overrun."""
-        return self.cap - self.reserved - self.spent
-
-    @property
-    def used(self) -> float:
-        """Percent of the cap that is reserved or spent."""
-        return 100 * (self.reserved + self.spent) / self.cap if self.cap else 100.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the book as plain data, for JSON."""
-        return {
-            "start": iso(self.start),
-            "end": iso(self.end),
-            "cap_usd": plain(self.cap),
-            "reserved_usd": plain(self.reserved),
-            "spent_usd": plain(self.spent),
-            "room_usd": plain(self.room),
-        }
+MOST_CLOSED = 1000
+"""Windows whose thresholds are looked at after nobody has ticked for long; their books are all compared."""
 
 
 class Ledger:
     """The money of one account."""
 
     def __init__(
-        self, redis: Server, keys: Keys, scripts: Scripts, caps: Caps, audit: Audit, alarms: Alarms, settings: Settings
-    ) -> None:
-        self._redis, self._keys, self._scripts = redis, keys, scripts
-        self._caps, self._audit, self._alarms = caps, audit, alarms
-        self._retention, self._budget = settings.retention, settings.budget
+        self, redis: Server, keys: Keys, scripts: Scripts, calendar: Calendar, caps: Caps, journal: Journal,
+        audit: Audit, alarms: Alarms, settings: Settings,
+    ) -> None:  # fmt: skip
+        self._redis, self._keys, self._scripts, self._calendar = redis, keys, scripts, calendar
+        self._caps, self._journal, self._audit, self._alarms = caps, journal, audit, alarms
+        self._keep_for = keep_for(settings.retention)
+        self._watch = Watch(redis, keys, alarms, settings.budget, self._keep_for.window_s)
 
     def settle(self, job: Job, cost: int, *, version: int = OBSERVED, free: bool = True) -> None:
         """Book that the job's current attempt cost *cost* µ$ in all, and give up the rest of its reservation."""
@@ -73,12 +53,48 @@ class Ledger:
         """Book the late truth about an attempt, once: a refund, or a charge that was thought lost; tell if it is new.
 
         Raises:
+            StillOpen: it is not settled yet, so that its own bill is still to come.
             UnknownAttempt: there is no such attempt, or it ended too long ago.
         """
-        books = (self._redis.hget(self._keys.attempt(attempt_id), "books") or "").split()
+        books, held = self._record(attempt_id)
+        if len(books) != len(SPANS):
+            self._recall(attempt_id)
+            books, held = self._record(attempt_id)
         if len(books) != len(SPANS):
             raise UnknownAttempt(f"no attempt {attempt_id} is known here")
-        return self._book(attempt_id, (books[0], books[1], books[2], books[3]), cost, CORRECTED, free=True) == "settled"
+        if held:
+            raise StillOpen(
+                f"{attempt_id} is not settled: its bill is still to come and will be booked by itself. If its answer "
+                "was lost, `overcrank jobs doubt` decides about the job"
+            )
+        return (
+            self._book(attempt_id, (books[0], books[1], books[2], books[3]), cost, CORRECTED, free=False) == "settled"
+        )
+
+    def _record(self, attempt_id: str) -> tuple[list[str], bool]:
+        """Return an attempt's books, and whether it has anything reserved."""
+        books, held = self._redis.hmget(self._keys.attempt(attempt_id), "books", "open")
+        return (books or "").split(), is_amount(held) and int(held) > 0
+
+    def _recall(self, attempt_id: str) -> None:
+        """Write the record of an attempt that is over again, from the journal, unless somebody has just done so."""
+        said = self._journal.attempt(attempt_id)
+        if said is None or "admitted" not in said.reserved:
+            return
+        if said.open:
+            raise BooksLost(LOST)
+        key = self._keys.attempt(attempt_id)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(key)
+            if pipe.exists(key):
+                return
+            pipe.multi()
+            pipe.hset(key, mapping=said.record())
+            pipe.expire(key, self._keep_for.attempt_s)
+            try:
+                pipe.execute()
+            except WatchError:  # it is there now, and perhaps corrected already
+                return
 
     def _book(self, attempt_id: str, books: Books, cost: int, version: int, *, free: bool) -> str:
         answer = self._scripts.settle(
@@ -89,7 +105,7 @@ class Ledger:
             version=version,
             keep=False,
             free=free,
-            keep_for=keep_for(self._retention),
+            keep_for=self._keep_for,
         )
         if answer[0] == "settled" and int(answer[2]):
             over = int(answer[2])
@@ -99,11 +115,7 @@ class Ledger:
 
     def period(self) -> Period | None:
         """Return the windows of now, by the server's clock; None where no worker has said how long a window is."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.time()
-        pipe.hget(self._keys.limits, "window")
-        (seconds, rest), length = pipe.execute()
-        return Period.at(int(seconds) * SECOND + int(rest), int(length)) if length else None
+        return self._calendar.period()
 
     def window(self) -> Window:
         """Return the lane's book of the current window."""
@@ -115,17 +127,19 @@ class Ledger:
 
     def book(self, span: str, offset: int = 0) -> Window:
         """Return a span's book of the current window or day, or of one *offset* before or after it."""
-        period, cap = self.period(), self._caps.of(span)
+        period = self.period()
         if period is None:
             return Window(0, 0, 0, 0, 0)
+        start, length, day = period
+        at = Period(start + offset * length, length, day + offset * DAY)
+        cap = self._caps.of(span)
+        return self._read(span, at, {} if cap is None else {span: cap})
+
+    def _read(self, span: str, period: Period, caps: Mapping[str, int]) -> Window:
         owner, _, kind = span.partition("/")
-        day = kind == "day"
-        length = DAY if day else period.length
-        start = (period.day if day else period.start) + offset * length
-        key = self._keys.book(owner, Period(start, length, start), day=day)
-        reserved, spent, own_cap = self._redis.hmget(key, "reserved", "spent", "cap")
-        counts = cap if own_cap is None else int(own_cap)
-        return Window(start, start + length, counts or 0, int(reserved or 0), int(spent or 0))
+        day, names = kind == "day", ("reserved", "spent", "cap")
+        stored = self._redis.hmget(self._keys.book(owner, period, day=day), *names)
+        return Window.read(period, dict(zip(names, stored, strict=True)), cap_of(span, caps), day=day)
 
     def tick(self) -> dict[str, Any]:
         """Enforce the budget's calendar: notice a new window, let the held go on, warn, and keep a record of it.
@@ -133,55 +147,68 @@ class Ledger:
         The window is in the key, so spending is right whether or not a tick ever comes; two ticks at once do no harm.
         All times are the server's, so a tick on a machine whose clock is wrong is as good as any.
         """
-        current, last, day = self.window(), self.last_window(), self.book("lane/day")
-        if not current.cap:
+        period = self.period()
+        if period is None:
             return {"window": None}
-        opened = self._opens(current)
-        for span, book in (("window", current), ("day", day)):
-            self._warn(span, book)
+        before = self._calendar.before(period)
+        caps, told = self._caps.counting(), self.books()
+        current, last = (self._read("lane/window", at, caps) for at in (period, before))
+        opened = told.get("window_start") != current.start
         record: dict[str, Any] = {
-            "ticked": self._now(),
-            **self._burning(current, last),
+            "ticked": self._calendar.now(),
+            **self._burning(told, current, last),
             **{f"window_{name}": value for name, value in asdict(current).items()},
             **{f"last_{name}": value for name, value in asdict(last).items()},
         }
-        if opened:
-            record |= self._close(last)
         self._redis.hset(self._keys.books, mapping=record)
-        self._audit.trim(min(day.start, last.start, self._oldest_open()))
+        if opened:  # everybody who waits for money may ask again
+            logger.info("budget window opened: %s, cap %s", iso(current.start), dollars(current.cap))
+            self._redis.publish(self._keys.wake, "budget")
+        wrong = sum(self._watch.look(period, caps, day=day) for day in (False, True))
+        wrong += self._watch.sums(
+            [self._keys.book("lane", at, day=day) for at in (period, before) for day in (False, True)]
+        )
+        self._redis.hset(self._keys.books, "wrong", wrong)
+        self._close(period, told.get("closed_through", before.start), caps)
+        self._journal.trim(min(period.day, before.start, self._oldest_open()))
         return {"window": current.as_dict(), "last": last.as_dict(), "opened": opened}
 
-    def _opens(self, window: Window) -> bool:
-        """Tell whether this is the first tick of a window; then everybody who waits for money may ask again."""
-        key = self._keys.window(window.start, window.end - window.start)
-        opened = bool(self._redis.hsetnx(key, "opened", window.start))
-        self._redis.expire(key, keep_for(self._retention).window_s)
-        if opened:
-            logger.info("budget window opened: %s, cap %s", iso(window.start), dollars(window.cap))
-            self._redis.publish(self._keys.wake, "budget")
-        return opened
+    def _close(self, period: Period, through: int, caps: Mapping[str, int]) -> None:
+        """Compare the books of all windows and days that are over since *through* (µs) with the journal.
 
-    def _warn(self, span: str, book: Window) -> None:
-        """Tell of each threshold that a book has passed, once."""
-        if not book.cap:
+        What came of it is written down last, so that a run that fails is made good by the next, however many windows
+        have gone by meanwhile.
+        """
+        if through >= period.start:
             return
-        length = book.end - book.start
-        key = self._keys.book("lane", Period(book.start, length, book.start), day=span == "day")
-        for percent in self._budget.warn_at:
-            if book.used >= percent and self._redis.hsetnx(key, f"warned_{percent}", self._now()):
-                self._redis.expire(key, keep_for(self._retention).window_s)
-                self._alarms.tell(
-                    "budget.threshold",
-                    f"budget {span} {iso(book.start)}: {percent} % of {dollars(book.cap)} used "
-                    f"(spent {dollars(book.spent)}, reserved {dollars(book.reserved)})",
-                    percent=percent, span=f"lane/{span}", **book.as_dict(),
-                )  # fmt: skip
+        length, since = period.length, through - through % DAY
+        first = max(through - through % length, period.start - MOST_CLOSED * length)
+        for start in range(first, period.start, length):
+            self._watch.look(Period(start, length, start - start % DAY), caps, day=False)
+        for day in range(since, period.day, DAY):
+            self._watch.look(Period(day, length, day), caps, day=True)
+        if since == period.day:  # no day is over
+            since = first
+        verdict = self._audit.check(since)
+        if not verdict.ok:
+            self._alarms.tell(
+                "budget.books",
+                f"{len(verdict.differences)} differences between books and journal: see `overcrank budget audit`",
+            )
+        last = self._read("lane/window", Period(period.start - length, length, period.day), caps)
+        self._redis.hset(
+            self._keys.books,
+            mapping={
+                "closed": last.start, "closed_spent": last.spent, "closed_differences": len(verdict.differences),
+                "closed_through": period.start,
+            },
+        )  # fmt: skip
 
-    def _burning(self, current: Window, last: Window) -> dict[str, int]:
+    def _burning(self, told: Mapping[str, int], current: Window, last: Window) -> dict[str, int]:
         """Return the burn rate (µ$ an hour), as the mean of the last minutes, and what it was computed from."""
-        before, now = self.books(), self._now()
-        since, seen, start = (int(before.get(name) or 0) for name in ("burn_at", "burn_spent", "burn_window"))
-        kept = {"burn": int(before.get("burn") or 0), "burn_at": since, "burn_spent": seen, "burn_window": start}
+        now = self._calendar.now()
+        since, seen, start = (told.get(name, 0) for name in ("burn_at", "burn_spent", "burn_window"))
+        kept = {"burn": told.get("burn", 0), "burn_at": since, "burn_spent": seen, "burn_window": start}
         if since and now - since < SECOND:
             return kept
         if start == current.start:
@@ -196,25 +223,15 @@ class Ledger:
         rate = spent * 3600 * SECOND / span
         return {"burn": round(kept["burn"] * (1 - weight) + max(0.0, rate) * weight), **fresh}
 
-    def _close(self, last: Window) -> dict[str, Any]:
-        """Compare the books of the window that is over with the journal, and say what came of it."""
-        verdict = self._audit.check(since=last.start)
-        if not verdict.ok:
-            self._alarms.tell(
-                "budget.books",
-                f"{len(verdict.differences)} differences between books and journal: see `overcrank budget audit`",
-            )
-        return {"closed": last.start, "closed_spent": last.spent, "closed_differences": len(verdict.differences)}
-
     def _oldest_open(self) -> int:
         """Return since when (µs) the longest open attempt has been open; now where there is none."""
         first = self._redis.zrange(self._keys.open, 0, 0, withscores=True)
-        return int(first[0][1]) if first else self._now()
+        return int(first[0][1]) if first else self._calendar.now()
 
     def books(self) -> dict[str, int]:
-        """Return what the last tick saw: `ticked` in µs, the two windows, the burn rate, the last audit."""
-        return {name: int(value) for name, value in self._redis.hgetall(self._keys.books).items()}
+        """Return what the last tick saw: `ticked` in µs, the two windows, the burn rate, the last audit.
 
-    def _now(self) -> int:
-        seconds, rest = self._redis.time()
-        return int(seconds) * SECOND + int(rest)
+        `wrong` is how many books said what can not be; `closed_through` until when (µs) all that is over was audited.
+        """
+        stored = self._redis.hgetall(self._keys.books)
+        return {name: int(value) for name, value in stored.items() if value.removeprefix("-").isdecimal()}

@@ -96,10 +96,8 @@ def set_(context: click.Context, span: str, usd: str, this_window: bool) -> None
         amount = int(click.IntRange(0, 100)(usd, ctx=context))
     else:
         amount = USD.convert(usd, None, context)
-    if this_window:
-        changed = runtime.caps.set_now(span, amount, _period(runtime), _ttl(runtime))
-    else:
-        changed = runtime.caps.set(span, amount)
+    caps = runtime.caps
+    changed = caps.set_now(span, amount).changed if this_window else caps.set(span, amount)
     said = "the settings count" if amount is None else f"{amount} %" if span == URGENT else dollars(amount)
     document = {"span": span, "changed": changed, "this_window": this_window}
     document["said"] = None if amount is None else amount if span == URGENT else plain(amount)
@@ -119,9 +117,8 @@ def raise_(context: click.Context, usd: int, span: str) -> None:
     from ..money import dollars, plain
 
     _, runtime = parts()
-    before = runtime.ledger.book(span).cap
-    changed = usd > before and runtime.caps.set_now(span, usd, _period(runtime), _ttl(runtime))
-    now = max(usd, before)
+    granted = runtime.caps.set_now(span, usd, higher=True)
+    before, now, changed = granted.before or 0, granted.counts or 0, granted.changed
     document = {"span": span, "changed": changed, "from_usd": plain(before), "cap_usd": plain(now)}
     _say(
         context,
@@ -163,11 +160,11 @@ def audit(context: click.Context) -> int:
 
     _, runtime = parts()
     verdict = runtime.audit.check()
-    lines = [
-        f"{each.where} {each.what}: stored {'nothing' if each.stored is None else dollars(each.stored)}, "
-        f"journal {dollars(each.journal)}"
-        for each in verdict.differences
-    ]
+    lines = []
+    for each in verdict.differences:
+        said = dollars if each.what in {"reserved", "spent", "urgent", "open", "cost"} else str
+        stored = "no amount" if each.stored is None else said(each.stored)
+        lines.append(f"{each.where} {each.what}: stored {stored}, journal {said(each.journal)}")
     lines.append(
         f"{verdict.books} books are the replay of {verdict.entries} entries"
         if verdict.ok
@@ -208,7 +205,7 @@ def correct(context: click.Context, attempt: str, usd: int) -> None:
 def export(context: click.Context, form: str, output: Any) -> None:
     """Write the journal out, entry by entry; with --json as JSON Lines."""
     _, runtime = parts()
-    rows = runtime.audit.exported()
+    rows = runtime.journal.exported()
     if form == "jsonl" or context.meta.get(JSON):
         for row in rows:
             output.write(json.dumps(row) + "\n")
@@ -237,18 +234,3 @@ def try_(context: click.Context, usd: int) -> None:
     if found["never"]:
         text += f"; {found['never']} cost more than a whole window"
     _say(context, found, text)
-
-
-def _period(runtime: Any) -> Any:
-    from ..errors import ConfigError
-
-    period = runtime.ledger.period()
-    if period is None:
-        raise ConfigError("no worker has said yet how long a window is: start `overcrank worker`")
-    return period
-
-
-def _ttl(runtime: Any) -> int:
-    from ..scripts import keep_for
-
-    return keep_for(runtime.settings.retention).window_s

@@ -1,17 +1,20 @@
 -- Write what is allowed: what settings say, what an operator says instead, and of the two that which counts.
+-- Where a field got lost nothing is written over the rest, unless all that is there comes from the settings anyway.
 -- KEYS: 1 allowed 2 journal 3 wake 4 lane
--- ARGV: 1 layer 2 entry 3 ttl_s 4 now_us 5.. name, value
+-- ARGV: 1 layer 2 entry 3 now_us 4.. name, value
 -- RETURNS: how many of them count differently now; -1 where an operator's word was lost, so that nothing is written
 local allowed, journal, wake, lane = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local layer, entry, ttl_s = ARGV[1], ARGV[2], ARGV[3]
-local now = clock(ARGV[4])
+local layer, entry = ARGV[1], ARGV[2]
+local now = clock(ARGV[3])
 if redis.call('XLEN', journal) == 0 then redis.call('HSETNX', lane, 'epoch', 1) end -- before the first entry no book is lost
-local mark = table.concat({'overridden:', allowed})
-local lost = layer == 'configured' and redis.call('HGET', lane, mark) and redis.call('EXISTS', allowed) == 0
-if lost then return -1 end
-if layer == 'override' then redis.call('HSET', lane, mark, 1) end
+local mark, fields = table.concat({'overridden:', allowed}), table.concat({'fields:', allowed})
+local is = redis.call('HMGET', lane, mark, fields)
+local lost = is[1] and redis.call('EXISTS', allowed) == 0
+if is[2] then lost = num(is[2]) ~= redis.call('HLEN', allowed) end
+if lost and (is[1] or layer ~= 'configured') then return -1 end
+if layer ~= 'configured' then redis.call('HSET', lane, mark, 1) end
 local changed = 0
-for i = 5, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local name, value = ARGV[i], ARGV[i + 1]
   local said, wrote = value, nil
   if layer ~= '' then
@@ -33,6 +36,6 @@ for i = 5, #ARGV, 2 do
       'amount', value, 'at', int(now))
   end
 end
-if ttl_s ~= '' then redis.call('EXPIRE', allowed, ttl_s) end
+redis.call('HSET', lane, fields, redis.call('HLEN', allowed))
 if changed > 0 then redis.call('PUBLISH', wake, 'budget') end
 return changed

@@ -1,6 +1,6 @@
 -- Put before the scripts that book money. What an attempt came to is absolute, versioned and idempotent: a stale or
 -- repeated report changes nothing. Answers {'settled', cost, overrun} | {'stale', state, cost} | {'unknown'}.
-local ENTRIES = {'assumed', 'settle', 'correction'}
+local ENTRIES = {'assumed', 'settle', 'verdict', 'correction'}
 local function book(attempt, slots, journal, open_attempts, books, wake, attempt_id, report, keep_for, now)
   local was = redis.call('HMGET', attempt, 'state', 'open', 'cost', 'version', 'quote', 'books', 'urgent')
   if not was[1] or was[6] ~= table.concat(books, ' ') then return {'unknown'} end
@@ -8,10 +8,12 @@ local function book(attempt, slots, journal, open_attempts, books, wake, attempt
   local open = report.keep and num(was[2]) or 0
   local reserved, spent = open - num(was[2]), report.cost - num(was[3])
   for i, key in ipairs(books) do
-    if redis.call('HEXISTS', key, 'epoch') == 1 then -- a lost book is rebuilt, never begun again from the middle
+    local is = redis.call('HMGET', key, 'epoch', 'reserved', 'spent', 'urgent')
+    if is[1] and is_sum(is[2]) and is_sum(is[3]) and is_sum(is[4] or '0') then -- a lost book is rebuilt, never begun again from the middle
       if reserved ~= 0 then redis.call('HINCRBY', key, 'reserved', int(reserved)) end
       if spent ~= 0 then redis.call('HINCRBY', key, 'spent', int(spent)) end
       if i < 3 and was[7] == '1' then redis.call('HINCRBY', key, 'urgent', int(reserved + spent)) end
+      if reserved + spent > 0 then redis.call('HINCRBY', key, 'over', int(reserved + spent)) end -- not what the gate let in
       redis.call('EXPIRE', key, keep_for.window_s)
     end
   end

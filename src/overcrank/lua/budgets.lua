@@ -1,24 +1,29 @@
 -- Put before the scripts that look into the budgets: four books in one order, the lane's window and day, then the
--- project's window and day. A book that is known to have been used and is not there, or not whole, closes the gate.
+-- project's window and day. A book that is known to have been used and is not there, or not whole, closes the gate; so
+-- does a cap that is known to have been set.
 local function budgets(lane, caps, journal, books, project)
   local owner = 'project:' .. project
   local set = redis.call('HMGET', caps, 'lane/window', 'lane/day', owner .. '/window', owner .. '/day',
     'project:*/window', 'project:*/day', 'lane/urgent', 'paused:lane', 'paused:' .. owner)
   set[3], set[4] = set[3] or set[5], set[4] or set[6]
-  local last = redis.call('HMGET', lane, 'epoch', 'window', 'day')
-  local found = {epoch = last[1] or '1', share = num(set[7]), paused = set[8], project_paused = set[9], lost = false}
-  if not last[1] then found.lost = redis.call('XLEN', journal) > 0 end
+  local last = redis.call('HMGET', lane, 'epoch', 'window', 'day', 'fields:' .. caps)
+  local found = {epoch = last[1] or '1', share = num(set[7]), paused = set[8], project_paused = set[9]}
+  found.lost = not set[1] or set[7] and not is_sum(set[7]) -- the lane's window always has a cap
+  if last[4] then found.lost = found.lost or num(last[4]) ~= redis.call('HLEN', caps) end
+  if not last[1] then found.lost = found.lost or redis.call('XLEN', journal) > 0 end
   for i = 1, 4 do
-    local is = redis.call('HMGET', books[i], 'reserved', 'spent', 'cap', 'epoch', 'urgent', owner)
+    local is = redis.call('HMGET', books[i], 'reserved', 'spent', 'cap', 'epoch', 'urgent', owner, 'under')
     if is[4] then
-      found.lost = found.lost or is[4] ~= found.epoch or not (is[1] and is[2])
+      found.lost = found.lost or is[4] ~= found.epoch or not (is_sum(is[1]) and is_sum(is[2]) and is_sum(is[5] or '0'))
     else
       found.lost = found.lost or i < 3 and last[i + 1] == books[i] or i > 2 and found[i - 2].knows
     end
-    local cap = set[i] and num(is[3] or set[i]) -- a cap for this window alone counts before the general one
+    local own = is[3] or set[i] -- a cap for this window alone counts before the general one, and without one
+    found.lost = found.lost or not (is_sum(own or '0') and is_sum(set[i] or '0'))
+    local cap = own and num(own)
     found[i] = {
-      new = not is[4], knows = i < 3 and is[6] and true, cap = cap, most = cap and math.max(cap, num(set[i])),
-      used = num(is[1]) + num(is[2]), urgent = num(is[5]),
+      new = not is[4], knows = i < 3 and is[6] and true, cap = cap, most = set[i] and math.max(cap, num(set[i])),
+      used = num(is[1]) + num(is[2]), urgent = num(is[5]), under = is[7],
     }
   end
   return found
@@ -31,10 +36,10 @@ local function another_window(set, start, length, day, now)
   return {'window', int(now - now % set), int(set), int(today)}
 end
 
--- Which cap could never pay for this; waiting would not help.
+-- Which cap could never pay for this, in no window to come either; waiting would not help.
 local function beyond(found, quote)
   for i = 1, 4 do
-    if found[i].cap and quote > found[i].most then return found[i].most, i < 3 and 'lane' or 'project' end
+    if found[i].most and quote > found[i].most then return found[i].most, i < 3 and 'lane' or 'project' end
   end
 end
 
@@ -45,16 +50,27 @@ local function project_room(found)
   return window or math.huge, 'project-budget'
 end
 
--- Reserve in all four books at once.
+-- Begin a book that is not there yet, and keep in mind that it is: one of the lane's in the lane, a project's in that.
+local function begin(lane, books, found, project, i, ttl_s)
+  if found[i].new then
+    redis.call('HSET', books[i], 'epoch', found.epoch, 'reserved', 0, 'spent', 0)
+    redis.call('EXPIRE', books[i], ttl_s)
+  end
+  if i < 3 then redis.call('HSET', lane, 'epoch', found.epoch, i == 1 and 'window' or 'day', books[i]) end
+  if i > 2 and not found[i - 2].knows then redis.call('HSET', books[i - 2], 'project:' .. project, 1) end
+end
+
+-- Reserve in all four books at once; each remembers the cap under which it last did.
 local function reserve(lane, books, found, project, amount, urgent, ttl_s)
   for i = 1, 4 do
-    if found[i].new then
-      redis.call('HSET', books[i], 'epoch', found.epoch, 'reserved', 0, 'spent', 0)
-      redis.call('EXPIRE', books[i], ttl_s)
-    end
+    local is = found[i]
+    begin(lane, books, found, project, i, ttl_s)
     redis.call('HINCRBY', books[i], 'reserved', int(amount))
     if urgent and i < 3 then redis.call('HINCRBY', books[i], 'urgent', int(amount)) end
-    if i < 3 and not found[i].knows then redis.call('HSET', books[i], 'project:' .. project, 1) end
+    if not is.cap and is.under then
+      redis.call('HDEL', books[i], 'under')
+    elseif is.cap and is.under ~= int(is.cap) and is.used + amount <= is.cap then
+      redis.call('HSET', books[i], 'under', int(is.cap))
+    end
   end
-  redis.call('HSET', lane, 'epoch', found.epoch, 'window', books[1], 'day', books[2])
 end

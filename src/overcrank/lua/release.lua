@@ -12,6 +12,7 @@ local set = num(redis.call('HGET', limits, 'window'))
 local other = set > 0 and another_window(set, start, length, day, now)
 if other then return other end
 local found = budgets(lane, caps, journal, {lane_window, lane_day, project_window, project_day}, project)
+if found.lost then return {'released'} end
 local left = project_room(found) - num(redis.call('HGET', afoot, 'sum'))
 local queues = {urgent = urgent, normal = normal, bulk = bulk} -- by priority
 local released = {'released'}
@@ -21,7 +22,7 @@ for i = 6, #ARGV do
   local is = redis.call('HMGET', job, 'state', 'amount', 'priority', 'score', 'quote')
   local amount = math.max(num(is[2]), num(is[5]))
   if is[1] == 'parked' then
-    if found.project_paused or found.lost or amount > left and not beyond(found, num(is[5])) then break end
+    if found.project_paused or amount > left and not beyond(found, num(is[5])) then break end
     left = left - amount
     redis.call('HINCRBY', job, 'version', 1)
     redis.call('HSET', job, 'state', 'queued', 'updated', int(now))

@@ -11,7 +11,7 @@ from ..errors import JobError, UnknownJob
 from ..job import Job, changed_job, read_job
 from ..keys import Keys
 from ..lifecycle import ENDS, State, allowed
-from ..scripts import CORRECTED, OBSERVED, Scripts, keep_for
+from ..scripts import DECIDED, OBSERVED, Scripts, keep_for
 from ..server import Server
 from ..settings import Settings
 
@@ -135,8 +135,8 @@ class Jobs:
 
         *due_in* is in seconds; a job in flight always has one, so that somebody comes back to it. *stamp* names the
         moment to set. *release* says that its attempt bought nothing: its reservation and its slot are given back in
-        the same step; *book* that it cost so many µ$, for good. A job that ends stays due until its result has been
-        handed over: by the caller, or else by whoever looks at it after the caller's lease.
+        the same step; *book* that an operator decided that it cost so many µ$. A job that ends stays due until its
+        result has been handed over: by the caller, or else by whoever looks at it after the caller's lease.
         """
         if not allowed(job.state, new):
             raise AssertionError(f"{job.id}: {job.state} -> {new} is no move of the life cycle")
@@ -149,7 +149,7 @@ class Jobs:
         due = max(0, round(due_in * SECOND)) if due_in is not None else self.lease_us if ends else None
         booked = None
         if job.books and (release or book is not None):
-            booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else CORRECTED)
+            booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else DECIDED)
         answer = self.scripts.move(
             job.id,
             job.state,
