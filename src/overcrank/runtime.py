@@ -103,7 +103,7 @@ class Runtime:
     @cached_property
     def foresight(self) -> Foresight:
         """What is to come."""
-        return Foresight(self.redis, self.keys, self.lane, self.ledger, self.caps, self.calibration)
+        return Foresight(self.redis, self.keys, self.calendar, self.lane, self.ledger, self.caps, self.calibration)
 
     @cached_property
     def caps(self) -> Caps:

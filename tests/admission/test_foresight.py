@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from overcrank.admission.alarm import sign
 from overcrank.admission.calibration import Calibration, quantile
-from overcrank.clip import Clip
+from overcrank.admission.gate import Admitted, Parked
+from overcrank.clip import Clip, Priority
 from overcrank.clock import SECOND
 from overcrank.job import Job
 from overcrank.runtime import Runtime
@@ -89,18 +91,18 @@ def test_the_burn_rate_is_a_mean_of_what_was_spent(make: Make, admit: Admit) -> 
 
 
 def test_an_estimate_says_what_when_and_whether(make: Make, enter: Admit) -> None:
-    """Three clips of 4 $ behind 8 $ that wait, at 10 $ a window: the second and third window."""
+    """Three clips of 4 $ behind two of 4 $ that wait, two to a window of 10 $: the second and third window."""
     runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 10})
     for _ in range(2):
         enter(runtime, 4_000_000)
     window = runtime.ledger.window()
     found = runtime.foresight.estimate([(CLIP, 4_000_000)] * 3)
     left = (window.end - runtime.jobs.now()) / SECOND
-    assert (12_000_000, 12_000_000, 2, "budget", True, True) == (
+    assert (12_000_000, 12_000_000, 3, "budget", True, True) == (
         found.cost, found.reserved, found.windows, found.limit, found.fits_budget, found.meets_deadline
     )  # fmt: skip
     assert found.starts_in == pytest.approx(left, abs=2)
-    assert found.all_started_in == pytest.approx(left, abs=2)
+    assert found.all_started_in == pytest.approx(left + 3600, abs=2)
     soon = Clip(prompt="x", deadline=datetime.now(UTC) + timedelta(seconds=1))
     assert not runtime.foresight.estimate([(soon, 4_000_000)] * 3).meets_deadline
     assert not runtime.foresight.estimate([(CLIP, 11_000_000)]).fits_budget
@@ -132,6 +134,76 @@ def test_a_dry_run_counts_what_a_cap_would_let_through(make: Make, enter: Admit)
     )
     assert {"admitted": 1, "windows": 3, "never": 1}.items() <= runtime.foresight.would(5_000_000).items()
     assert 100_000_000 == runtime.caps.of("lane/window")
+
+
+def test_a_dry_run_reserves_what_the_gate_would(make: Make, enter: Admit) -> None:
+    """Twice the price where the vendor charges twice the price: half as many fit."""
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 100})
+    runtime.calibration = noted(runtime, *[2000] * 30)
+    jobs = [enter(runtime, 1_000_000) for _ in range(12)]
+    assert {"admitted": 5, "admitted_usd": "10.00", "windows": 3}.items() <= runtime.foresight.would(10_000_000).items()
+    runtime.caps.set("lane/window", 10_000_000)
+    assert 5 == sum(isinstance(runtime.gate.admit(job), Admitted) for job in jobs)
+
+
+def test_an_estimate_asks_a_project_for_the_whole_batch(make: Make, enter: Admit) -> None:
+    """Two of three fit its window, and of its day's cap the fourth is above; what is parked goes first."""
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 100, "projects": {"film": 2}})
+    film = (Clip(prompt="x", project="film"), 1_000_000)
+    found = runtime.foresight.estimate([film] * 3)
+    assert ("project-budget", 2, True) == (found.limit, found.windows, found.fits_budget)
+    runtime.caps.set("project:film/day", 3_000_000)
+    assert ("project-day", True) == (
+        (later := runtime.foresight.estimate([film] * 4)).limit, later.all_started_in > found.all_started_in
+    )  # fmt: skip
+    runtime.caps.pause("project:film", "audit")
+    assert isinstance(runtime.gate.admit(enter(runtime, 1_500_000, project="film", priority="urgent")), Parked)
+    assert 2 == runtime.foresight.estimate([film]).windows
+    assert 1 == runtime.foresight.would(100_000_000)["waiting"]
+
+
+def test_an_estimate_knows_the_share_that_is_kept(make: Make) -> None:
+    """Bulk has six of ten dollars, urgent jobs all ten; what is dearer than the rest never starts."""
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 10, "urgent_share": 40})
+    bulk = (Clip(prompt="x", priority="bulk"), 4_000_000)
+    urgent = (Clip(prompt="x", priority="urgent"), 4_000_000)
+    found = runtime.foresight.estimate([bulk] * 2)
+    assert ("urgent-share", 2, True) == (found.limit, found.windows, found.fits_budget)
+    assert 1 == runtime.foresight.estimate([urgent] * 2).windows
+    assert 1 == runtime.foresight.estimate([urgent]).windows
+    never = runtime.foresight.estimate([(bulk[0], 7_000_000)])
+    assert (False, False) == (never.fits_budget, never.meets_deadline)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dry_run_says_what_the_gate_does(make: Make, enter: Admit, seed: int) -> None:
+    """Any line and any caps: as many are let through as were foretold."""
+    chance = random.Random(seed)
+    cap = chance.randint(10, 60)
+    budget = {"cap": cap / 1e6, "day_cap": chance.choice([None, 40 / 1e6]), "urgent_share": chance.choice([0, 0, 30]),
+              "project_cap": chance.choice([None, 15 / 1e6])}  # fmt: skip
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget=budget)
+    jobs = [
+        enter(
+            runtime, chance.randint(1, 9), project=chance.choice(["film", "book"]), priority=chance.choice([*Priority])
+        )
+        for _ in range(12)
+    ]
+    foretold = runtime.foresight.would(cap)
+    answers = []
+    for _ in range(2):
+        for job in sorted(jobs, key=lambda job: int(runtime.redis.hget(runtime.keys.job(job.id), "score"))):
+            answers.append(runtime.gate.admit(runtime.jobs.get(job.id)))
+    admitted = {job.id for job in jobs if runtime.jobs.get(job.id).state == "admitted"}
+    assert (len(admitted), 0) == (foretold["admitted"], foretold["never"])
+
+
+def test_who_waits_beyond_those_looked_at_counts_like_the_mean(make: Make, enter: Admit) -> None:
+    """A hundred thousand jobs are not read one by one, and are not forgotten either."""
+    runtime = make(budget={"cap": 10})
+    for _ in range(5):
+        enter(runtime, 4_000_000)
+    assert {"waiting": 5, "windows": 3, "admitted": 2}.items() <= runtime.foresight.would(10_000_000, most=2).items()
 
 
 @pytest.fixture

@@ -10,15 +10,20 @@ from typing import Any
 
 from ..clip import Clip, Priority
 from ..clock import SECOND
-from ..keys import Keys
+from ..keys import Keys, Period
 from ..lifecycle import State
 from ..money import plain
 from ..server import Server
+from ..store.jobs import BOOST_US
+from .calendar import Calendar
 from .calibration import Calibration
-from .caps import Caps
+from .caps import URGENT, Caps, cap_of, is_amount
+from .forecast import Asker, Course, House, Purse, Start, play
 from .lane import Lane
 from .ledger import Ledger
-from .window import Window
+
+MOST = 10_000
+"""Jobs that wait which are looked at one by one."""
 
 UNKNOWN_SECONDS = 60
 """How long a generation takes where none has been seen yet."""
@@ -55,9 +60,10 @@ class Estimate:
         starts_in: seconds until the first clip starts.
         all_started_in: seconds until the last one does.
         windows: budget windows its money comes from, counted from the current one.
-        fits_budget: whether every clip could be paid by a whole window at all.
+        fits_budget: whether every clip could be paid at all, by whole windows of each of its budgets.
         meets_deadline: whether every clip with a deadline would be started in time.
-        limit: what decides when the last one starts: now, rate, slots, budget or day-budget.
+        limit: what decides when the last one starts: now, rate, slots, budget, day-budget, urgent-share, project-budget
+            or project-day.
     """
 
     cost: int
@@ -87,9 +93,10 @@ class Foresight:
     """Looks ahead."""
 
     def __init__(
-        self, redis: Server, keys: Keys, lane: Lane, ledger: Ledger, caps: Caps, calibration: Calibration
-    ) -> None:
-        self._redis, self._keys, self._lane, self._ledger = redis, keys, lane, ledger
+        self, redis: Server, keys: Keys, calendar: Calendar, lane: Lane, ledger: Ledger, caps: Caps,
+        calibration: Calibration,
+    ) -> None:  # fmt: skip
+        self._redis, self._keys, self._calendar, self._lane, self._ledger = redis, keys, calendar, lane, ledger
         self._caps, self._calibration = caps, calibration
 
     def outlook(self) -> Outlook:
@@ -102,92 +109,118 @@ class Foresight:
 
     def estimate(self, clips: Sequence[tuple[Clip, int]]) -> Estimate:
         """Return what clips (each with its quote) would cost, and when they would start behind what waits already."""
-        reserves = [self._calibration.amount(clip, quote) for clip, quote in clips]
-        cost, reserved = sum(quote for _, quote in clips), sum(reserves)
-        ahead, ahead_cost = self._ahead(clips)
-        first = self._when(clips, ahead + 1, ahead_cost + (reserves[0] if reserves else 0))
-        last, limit, windows = self._when(clips, ahead + len(clips), ahead_cost + reserved)
-        now = self._now()
-        late = [c for c, _ in clips if c.deadline is not None and now + last * SECOND > c.deadline.timestamp() * SECOND]
-        return Estimate(cost, reserved, first[0], last, windows, self._fits(clips), not late, limit)
+        now, waiting = self._calendar.now(), self._line(MOST)
+        mine = [
+            Asker(
+                now - BOOST_US[clip.priority], clip.project, clip.priority is Priority.URGENT, quote,
+                self._calibration.amount(clip, quote), mine=True,
+            )
+            for clip, quote in clips
+        ]  # fmt: skip
+        line = sorted([*waiting, *mine], key=lambda asker: asker.score)
+        places = [place for place, asker in enumerate(line, 1) if asker.mine]
+        cost, reserved = sum(asker.quote for asker in mine), sum(asker.amount for asker in mine)
+        period = self._calendar.period()
+        if period is None or not mine:
+            return Estimate(cost, reserved, 0.0, 0.0, 1, fits_budget=True, meets_deadline=True, limit="now")
+        course = play(line, self._house(period, line), period)
+        starts = [start for start in course.starts if start.asker.mine]
+        first, last = starts[0] if starts else None, starts[-1] if starts else None
+        starts_in, _ = self._when(clips, places[0], first, period, now)
+        all_started_in, limit = self._when(clips, places[-1], last, period, now)
+        end = now + all_started_in * SECOND
+        late = [clip for clip, _ in clips if clip.deadline is not None and end > clip.deadline.timestamp() * SECOND]
+        fits = len(starts) == len(mine)
+        return Estimate(
+            cost, reserved, starts_in, all_started_in, last.window + 1 if last else 1, fits_budget=fits,
+            meets_deadline=fits and not late, limit=limit,
+        )  # fmt: skip
 
-    def would(self, cap: int, most: int = 10_000) -> dict[str, Any]:
+    def would(self, cap: int, most: int = MOST) -> dict[str, Any]:
         """Return what would be admitted if a window of the lane had another cap: this window, and how many for all.
 
-        The line is strict: a dear job at its head is not passed by cheaper ones behind it.
+        What counts is what would be reserved, in every budget; rate and slots do not. The line is strict: a dear job at
+        its head is not passed by cheaper ones behind it.
         """
-        pipe = self._redis.pipeline(transaction=False)
-        for priority in Priority:
-            pipe.zrange(self._keys.state(State.QUEUED, priority), 0, most - 1, withscores=True)
-        line = sorted((score, job_id) for found in pipe.execute() for job_id, score in found)[:most]
-        for _, job_id in line:
-            pipe.hget(self._keys.job(job_id), "quote")
-        every = [int(quote or 0) for quote in pipe.execute()] if line else []
-        quotes = [quote for quote in every if quote <= cap]
-        window = self._ledger.window()
-        left, windows, first = cap - window.reserved - window.spent, 1, [0, 0]
-        for quote in quotes:
-            if quote > left:
-                windows, left = windows + 1, cap
-            left -= quote
-            if windows == 1:
-                first = [first[0] + 1, first[1] + quote]
+        line, period = self._line(most), self._calendar.period()
+        course = Course([], list(line))
+        if period is not None:
+            house = self._house(period, line)
+            house.lane[0].cap, house.lane[0].own = cap, None
+            course = play(line, house, period)
+        first = [start.asker.amount for start in course.starts if start.window == 0]
         return {
             "cap_usd": plain(cap),
-            "waiting": len(every),
-            "admitted": first[0],
-            "admitted_usd": plain(first[1]),
-            "windows": windows,
-            "never": len(every) - len(quotes),
+            "waiting": len(line),
+            "admitted": len(first),
+            "admitted_usd": plain(sum(first)),
+            "windows": 1 + max((start.window for start in course.starts), default=0),
+            "never": len(course.never),
         }
 
-    def _ahead(self, clips: Sequence[tuple[Clip, int]]) -> tuple[int, int]:
-        """Return how many jobs wait before these, and what they cost: those of the same or a better priority."""
-        lowest = max((list(Priority).index(clip.priority) for clip, _ in clips), default=0)
-        pipe = self._redis.pipeline(transaction=False)
-        for priority in Priority:
-            pipe.zcard(self._keys.state(State.QUEUED, priority))
-        pipe.zcard(self._keys.state(State.PARKED, Priority.NORMAL))
-        pipe.hget(self._keys.counters, "waiting_cost")
-        *counts, parked, cost = pipe.execute()
-        waiting, before = sum(counts) + parked, sum(counts[: lowest + 1])
-        return before, int(cost or 0) * before // waiting if waiting else 0
+    def _line(self, most: int) -> list[Asker]:
+        """Return who waits, queued or parked, best place first; beyond so many each counts like the mean of those."""
+        keys, pipe = self._keys, self._redis.pipeline(transaction=False)
+        lines = [keys.state(State.QUEUED, priority) for priority in Priority]
+        lines += [keys.parked(project) for project in sorted(self._redis.smembers(keys.parks))]
+        for key in lines:
+            pipe.zrange(key, 0, most - 1, withscores=True)
+            pipe.zcard(key)
+        found = pipe.execute()
+        places = sorted((int(score), job_id) for some in found[::2] for job_id, score in some)[:most]
+        for _, job_id in places:
+            pipe.hmget(keys.job(job_id), "project", "priority", "quote", "request")
+        calibrated = bool(self._calibration.factors())
+        line = []
+        for (score, _), (project, priority, quote, request) in zip(
+            places, pipe.execute() if places else [], strict=True
+        ):
+            if quote is None:
+                continue  # its record has gone since
+            amount = (
+                self._calibration.amount(Clip.model_validate_json(request), int(quote)) if calibrated else int(quote)
+            )
+            line.append(Asker(score, project, priority == Priority.URGENT, int(quote), amount))
+        if line and (rest := sum(found[1::2]) - len(places)) > 0:
+            quote, amount = (sum(getattr(each, name) for each in line) // len(line) for name in ("quote", "amount"))
+            line += [Asker(line[-1].score, "", urgent=False, quote=quote, amount=amount)] * rest
+        return line
 
-    def _when(self, clips: Sequence[tuple[Clip, int]], jobs: int, money: int) -> tuple[float, str, int]:
-        """Return seconds until so many jobs of so much money have started, what decides that, and windows needed."""
-        lane, now = self._lane.state(), self._now()
+    def _house(self, period: Period, line: Sequence[Asker]) -> House:
+        """Return the budgets as they stand."""
+        caps, owners = self._caps.counting(), ["lane", *sorted({f"project:{asker.project}" for asker in line})]
+        pipe, days = self._redis.pipeline(transaction=False), (False, True)
+        for owner in owners:
+            for day in days:
+                pipe.hmget(self._keys.book(owner, period, day=day), "cap", "reserved", "spent", "urgent")
+        found = iter(pipe.execute())
+        purses = {}
+        for owner in owners:
+            pair = []
+            for kind in ("window", "day"):
+                own, *used, urgent = (int(text) if is_amount(text) else None for text in next(found))
+                cap = cap_of(f"{owner}/{kind}", caps)
+                pair.append(Purse(cap, own, sum(amount or 0 for amount in used), urgent or 0))
+            purses[owner] = (pair[0], pair[1])
+        lane = purses.pop("lane")
+        return House(
+            lane, {owner.removeprefix("project:"): pair for owner, pair in purses.items()}, caps.get(URGENT, 0)
+        )
+
+    def _when(
+        self, clips: Sequence[tuple[Clip, int]], place: int, start: Start | None, period: Period, now: int
+    ) -> tuple[float, str]:
+        """Return seconds until the one at a place in line has started, and what decides that."""
+        lane = self._lane.state()
         waits: dict[str, float] = {"now": 0.0}
         if lane.rate:
-            waits["rate"] = max(0, jobs - (lane.permits or 0)) / (lane.rate * lane.slowed_to)
+            waits["rate"] = max(0, place - (lane.permits or 0)) / (lane.rate * lane.slowed_to)
         if lane.at_most:
             took = max(
                 (self._calibration.seconds(clip) or UNKNOWN_SECONDS for clip, _ in clips), default=UNKNOWN_SECONDS
             )
-            waits["slots"] = ceil(max(0, lane.in_flight + jobs - lane.at_most) / lane.at_most) * took
-        window = self._ledger.window()
-        waits["budget"], windows = _opens(window, money, now)
-        if self._caps.of("lane/day") is not None:
-            waits["day-budget"], _ = _opens(self._ledger.book("lane/day"), money, now)
+            waits["slots"] = ceil(max(0, lane.in_flight + place - lane.at_most) / lane.at_most) * took
+        if start and start.window:
+            waits[start.limit] = (period.start + start.window * period.length - now) / SECOND
         limit = max(waits, key=lambda name: waits[name])
-        return waits[limit], limit, windows
-
-    def _fits(self, clips: Sequence[tuple[Clip, int]]) -> bool:
-        caps = {cap.span: cap.counts for cap in self._caps.all()}
-        for clip, quote in clips:
-            for kind in ("window", "day"):
-                own = caps.get(f"project:{clip.project}/{kind}", caps.get(f"project:*/{kind}"))
-                if any(cap is not None and quote > cap for cap in (own, caps.get(f"lane/{kind}"))):
-                    return False
-        return True
-
-    def _now(self) -> int:
-        seconds, rest = self._redis.time()
-        return int(seconds) * SECOND + int(rest)
-
-
-def _opens(window: Window, money: int, now: int) -> tuple[float, int]:
-    """Return seconds until a window has room for so much money, and how many windows that takes."""
-    if money <= max(0, window.room) or not window.cap:
-        return 0.0, 1
-    more = ceil((money - max(0, window.room)) / window.cap)
-    return (window.end - now + (more - 1) * (window.end - window.start)) / SECOND, more + 1
+        return waits[limit], limit

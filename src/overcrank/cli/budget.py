@@ -232,5 +232,5 @@ def try_(context: click.Context, usd: int) -> None:
         f"(${found['admitted_usd']}) in this window, and all of them in {found['windows']}"
     )
     if found["never"]:
-        text += f"; {found['never']} cost more than a whole window"
+        text += f"; {found['never']} of them never: no window has room for what they cost"
     _say(context, found, text)
