@@ -65,6 +65,19 @@ def test_raise_is_for_this_window_alone_and_never_lowers(shell: Shell, runtime: 
     assert (80_000_000, 50_000_000) == (runtime.ledger.window().cap, runtime.ledger.book("lane/window", 1).cap)
 
 
+def test_what_the_last_closing_found_is_shown(shell: Shell, runtime: Runtime):
+    """Until when the books are proved; and a book that is wrong now."""
+    assert shell.json("budget")["closed"] is None
+    admitted(runtime)
+    runtime.ledger.tick()
+    assert {"differences": 0, "wrong_now": 0}.items() <= shell.json("budget")["closed"].items()
+    assert "proved by the journal" in shell("budget").stdout
+    runtime.redis.hincrby(runtime.keys.window(*runtime.ledger.period()[:2]), "reserved", 7)
+    runtime.ledger.tick()
+    assert 1 == shell.json("budget")["closed"]["wrong_now"]
+    assert "books wrong now" in shell("budget").stdout
+
+
 def test_what_has_no_cap_is_not_capped_by_a_raise(shell: Shell, runtime: Runtime):
     """No cap is more than any: it says so, and changes nothing."""
     for span in ("lane/day", "project:film/window"):

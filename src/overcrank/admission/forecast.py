@@ -145,10 +145,10 @@ def play(askers: Iterable[Asker], house: House, period: Period) -> Course:
             queues.setdefault((asker.project, asker.urgent), deque()).append(fitted)
     heads = [(queue[0].score, key) for key, queue in queues.items()]
     window, waited, fresh_day = 0, {"lane": ""}, False
+    heapify(heads)
     while heads:
-        heapify(heads)
         before = len(course.starts)
-        heads, waited = _one(heads, queues, house, course, window, waited)
+        waited = _one(heads, queues, house, course, window, waited)
         if len(course.starts) == before and fresh_day:  # not even a whole day has room, as where a share is kept
             break
         start = period.start + window * period.length
@@ -165,8 +165,8 @@ def play(askers: Iterable[Asker], house: House, period: Period) -> Course:
 def _one(
     heads: list[tuple[int, tuple[str, bool]]], queues: dict[tuple[str, bool], deque[Asker]], house: House,
     course: Course, window: int, waited: dict[str, str],
-) -> tuple[list[tuple[int, tuple[str, bool]]], dict[str, str]]:  # fmt: skip
-    """Play one window; return who is first in each line for the next, and what the projects and the lane wait for."""
+) -> dict[str, str]:  # fmt: skip
+    """Play one window with who is first in each line, a heap; return what the projects and the lane wait for."""
     aside: list[tuple[int, tuple[str, bool]]] = []
     waits = {"lane": ""}
     while heads:
@@ -188,4 +188,6 @@ def _one(
         aside.append(head)
         if limit == waits["lane"] and (urgent or not house.share):  # the line is strict
             break
-    return heads + aside, waits
+    for head in aside:
+        heappush(heads, head)
+    return waits

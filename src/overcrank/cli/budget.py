@@ -52,11 +52,20 @@ def show(context: click.Context) -> None:
 def _show(context: click.Context) -> None:
     found, runtime = parts()
     document = books(found, runtime)
+    from ..clock import iso
     from ..money import plain
 
     document["outlook"] = runtime.foresight.outlook().as_dict()
     document["paused"] = runtime.caps.paused()
     document["parked"] = runtime.parking.counts()
+    told = runtime.ledger.books()
+    document["closed"] = None
+    if "closed_through" in told:
+        document["closed"] = {
+            "through": iso(told["closed_through"]),
+            "differences": told.get("closed_differences", 0),
+            "wrong_now": told.get("wrong", 0),
+        }
     document["caps"] = [
         {
             "span": cap.span,

@@ -100,6 +100,8 @@ def _more(made: Table, books: dict[str, Any]) -> None:
             made.add_row(cap["span"], f"{'' if unit else '$'}{cap['counts']}{unit}{by}")
     for owner, why in books.get("paused", {}).items():
         made.add_row("paused", Text(f"{owner}: {why}", style="yellow"))
+    if closed := books.get("closed"):
+        made.add_row("books", _closed(closed))
     parked = books.get("parked", {})
     if parked:
         made.add_row("parked", ", ".join(f"{count} of {project}" for project, count in parked.items()))
@@ -108,6 +110,14 @@ def _more(made: Table, books: dict[str, Any]) -> None:
         lasts = outlook["lasts_seconds"]
         end = "" if lasts is None else f", used up in {span(lasts)}"
         made.add_row("to come", f"${outlook['burn_usd_per_hour']} an hour{end}; ${outlook['waiting_usd']} waits")
+
+
+def _closed(closed: dict[str, Any]) -> Text:
+    """Return in words what the last closing of the books found, and the last tick."""
+    if closed["differences"] or closed["wrong_now"]:
+        found = f"{closed['differences']} differences when they were closed, {closed['wrong_now']} books wrong now"
+        return Text(f"{found}: see `overcrank budget audit`", style="bold red")
+    return Text(f"proved by the journal up to {closed['through']}")
 
 
 def _tick(books: dict[str, Any]) -> Text:
