@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from desk import HORIZON, HOUR, PATIENCE, PERMIT, Desk, replayed
@@ -28,6 +28,7 @@ class Record:
     version: int = 1
     attempt_no: int = 1
     project: str = "default"
+    urgent: bool = False
 
 
 @dataclass
@@ -43,6 +44,18 @@ class Try:
     cost: int = 0
     version: int = 0
     project: str = "default"
+    urgent: bool = False
+
+
+@dataclass
+class Line:
+    """Who asks before a job, and what they would take."""
+
+    count: int = 0
+    urgent: int = 0
+    owed: int = 0
+    owed_urgent: int = 0
+    first: int = 0
 
 
 @dataclass
@@ -71,13 +84,16 @@ class Model:
     now: int
     day_cap: int | None = None
     project_cap: int | None = None
+    project_day_cap: int | None = None
+    share: int = 0
+    paused: set[str] = field(default_factory=set)
+    lost: bool = False  # whether something is missing that is known to have been there
     rate: Rate = field(default_factory=Rate)
     jobs: dict[str, Record] = field(default_factory=dict)
     tries: dict[str, Try] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)  # who asks, and until when it counts as there
     passed: list[int] = field(default_factory=list)
-    overrun: Counter[int] = field(default_factory=Counter)
     parked: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     afoot: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -98,35 +114,52 @@ class Model:
             found[each.window] = (reserved + each.held, spent + each.cost)
         return found
 
-    def used(self, *, day: bool = False, project: str | None = None) -> int:
-        """Return what is reserved and spent in the current window or day, of all or of one project."""
+    def used(self, *, day: bool = False, project: str | None = None, urgent: bool = False) -> int:
+        """Return what is reserved and spent in the current window or day: of all, of a project, or of the urgent."""
         now = self.now - self.now % DAY
         return sum(
             each.held + each.cost
             for each in self.tries.values()
             if (each.window - each.window % DAY == now if day else each.window == self.window)
             and project in {None, each.project}
+            and (each.urgent or not urgent)
         )
+
+    def _project_room(self, project: str) -> tuple[int, str]:
+        """Return what a project may still reserve, and which of its caps says so."""
+        window, day = (10**15 if cap is None else cap for cap in (self.project_cap, self.project_day_cap))
+        window, day = window - self.used(project=project), day - self.used(day=True, project=project)
+        return (day, "project-day") if self.project_day_cap is not None and day < window else (window, "project-budget")
+
+    def beyond(self, quote: int) -> tuple[int, str] | None:
+        """Return which cap could never pay for a quote, and whose it is."""
+        caps = (
+            (self.cap, "lane"),
+            (self.day_cap, "lane"),
+            (self.project_cap, "project"),
+            (self.project_day_cap, "project"),
+        )
+        return next(((cap, whose) for cap, whose in caps if cap is not None and quote > cap), None)
 
     def _project_limit(self, name: str, job: Record) -> str | None:
         """Return why a job's project alone may not go on; a promise is used up by asking."""
         promised = self.afoot[job.project].pop(name, None)
-        cap = 10**15 if self.project_cap is None else self.project_cap
-        left = cap - self.used(project=job.project)
+        if f"project:{job.project}" in self.paused:
+            return "project-paused"
+        left, limit = self._project_room(job.project)
         if left - sum(self.afoot[job.project].values()) < job.quote:
-            return "project-budget"
+            return limit
         line = self.parked[job.project]
         return "project-line" if line and promised is None and line[0][0] < job.score else None
 
     def release(self, project: str) -> list[str]:
         """Return who goes on of a project's parked jobs."""
         found: list[str] = []
-        cap = 10**15 if self.project_cap is None else self.project_cap
-        left = cap - self.used(project=project) - sum(self.afoot[project].values())
-        while self.parked[project]:
+        left = self._project_room(project)[0] - sum(self.afoot[project].values())
+        while self.parked[project] and not self.lost and f"project:{project}" not in self.paused:
             name = self.parked[project][0][1]
             job = self.jobs[name]
-            if job.quote > left:
+            if job.quote > left and not self.beyond(job.quote):
                 break
             left -= job.quote
             self.parked[project].pop(0)
@@ -161,20 +194,18 @@ class Model:
                 return ["admitted", str(made.admitted), str(job.version)]
             return ["moved", job.state]
         self.waiting.setdefault(name, 0)
-        if job.quote > self.cap:
+        if self.lost:
+            return self._defer(name, "books-lost", self.now + 2 * SECOND)
+        if never := self.beyond(job.quote):
             del self.waiting[name]
-            return ["refused", str(self.cap), "lane"]
-        if self.day_cap is not None and job.quote > self.day_cap:
-            del self.waiting[name]
-            return ["refused", str(self.day_cap), "lane"]
-        if self.project_cap is not None and job.quote > self.project_cap:
-            del self.waiting[name]
-            return ["refused", str(self.project_cap), "project"]
+            return ["refused", str(never[0]), never[1]]
         if limit := self._project_limit(name, job):
             del self.waiting[name]
             job.state, job.version = "parked", job.version + 1
             insort(self.parked[job.project], (job.score, name))
             return ["parked", limit]
+        if "lane" in self.paused:
+            return self._defer(name, "paused", self.now + 2 * SECOND)
         ahead = [other for other in self.waiting if (self.jobs[other].score, other) < (job.score, name)]
         ahead.sort(key=lambda other: (self.jobs[other].score, other))
         near = ahead[:LOOK]
@@ -184,17 +215,49 @@ class Model:
             near.remove(gone)
         why, at = self._blocked(job, len(ahead), near)
         if why:
-            at = max(at, self.now + 1000)
-            self.waiting[name] = min(at, self.now + PATIENCE) + 300_000
-            return ["deferred", why, str(at), str(self.now)]
+            return self._defer(name, why, at)
         self.permit()
         del self.waiting[name]
         self.slots[attempt] = self.now + HORIZON
-        self.tries[attempt] = Try(worker, self.now, self.window, job.quote, job.quote, project=job.project)
+        self.tries[attempt] = Try(
+            worker, self.now, self.window, job.quote, job.quote, project=job.project, urgent=job.urgent
+        )
         job.state, job.version = "admitted", job.version + 1
         return ["admitted", str(self.now), str(job.version)]
 
+    def _defer(self, name: str, why: str, at: int) -> list[str]:
+        at = max(at, self.now + 1000)
+        self.waiting[name] = min(at, self.now + PATIENCE) + 300_000
+        return ["deferred", why, str(at), str(self.now)]
+
+    def _before(self, ahead: int, near: list[str]) -> Line:
+        line = Line(count=ahead)
+        for job in (self.jobs[other] for other in near):
+            if job.urgent:
+                line.urgent, line.owed_urgent = line.urgent + 1, line.owed_urgent + job.quote
+            else:
+                line.owed, line.first = line.owed + job.quote, line.first or job.quote
+        return line
+
+    def _room(self, cap: int, line: Line, *, day: bool, urgent: bool) -> tuple[int, bool]:
+        """Return what a book of the lane has left, and whether to pass those who may not have the share of it."""
+        kept = max(0, cap * self.share // 100 - self.used(day=day, urgent=True))
+        left = cap - self.used(day=day)
+        common = left - max(kept, line.owed_urgent)
+        if not urgent:
+            return common - line.owed, False
+        if kept and line.first > common:
+            return left - line.owed_urgent, True
+        return left - line.owed_urgent - max(0, min(line.owed, common)), False
+
     def _blocked(self, job: Record, ahead: int, near: list[str]) -> tuple[str, int]:
+        line, bypass, short = self._before(ahead, near), False, []
+        for cap, day in ((self.cap, False), (self.day_cap, True)):
+            if cap is not None:
+                left, past = self._room(cap, line, day=day, urgent=job.urgent)
+                short.append(left < job.quote)
+                bypass = bypass or past
+        ahead = line.urgent if bypass else ahead
         opens = self.opens(ahead)
         if self.now < self.rate.cool:
             return "cool-down", max(self.rate.cool, opens)
@@ -202,10 +265,9 @@ class Model:
             return "rate", opens
         if self.concurrency and self.taken() + ahead >= self.concurrency:
             return "slots", self.now + SECOND
-        owed = sum(self.jobs[other].quote for other in near)
-        if sum(self.books()[self.window]) + owed + job.quote > self.cap:
-            return "budget", self.window + HOUR
-        if self.day_cap is not None and self.used(day=True) + owed + job.quote > self.day_cap:
+        if short[0]:
+            return "urgent-share" if self.share and not job.urgent else "budget", self.window + HOUR
+        if short[-1]:
             return "day-budget", self.now - self.now % DAY + DAY
         return "", 0
 
@@ -231,9 +293,7 @@ class Model:
         made.state = "charged" if cost else "free"
         if free:
             self.slots.pop(attempt, None)
-        over = max(0, cost - made.quote)
-        self.overrun[made.window] += over + (made.held and cost)
-        return ["settled", str(cost), str(over)]
+        return ["settled", str(cost), str(max(0, cost - made.quote))]
 
     def give_back(self, name: str, version: int) -> bool:
         """Tell whether a job can be put back, and do so."""
@@ -275,15 +335,16 @@ class Play:
 
     def __init__(
         self, desk: Desk, interval: int, burst: int, concurrency: int, cap: int, day_cap: int | None = None,
-        project_cap: int | None = None,
+        project_cap: int | None = None, project_day_cap: int | None = None, share: int = 0,
     ) -> None:  # fmt: skip
         self.desk = desk
         desk.limits(interval=interval, burst=burst, concurrency=concurrency, cap=cap)
-        caps = {"lane/day": day_cap, "project:*/window": project_cap}
-        for span, amount in caps.items():
-            if amount is not None:
-                desk.caps(**{span: amount})
-        self.model = Model(interval, burst, concurrency, cap, desk.now, day_cap, project_cap)
+        self.model = Model(interval, burst, concurrency, cap, desk.now)
+        for span, amount in (
+            ("lane/day", day_cap), ("project:*/window", project_cap), ("project:*/day", project_day_cap),
+            ("lane/urgent", share or None),
+        ):  # fmt: skip
+            self.allow(span, amount)
 
     def pass_time(self, microseconds: int) -> None:
         """Let time go by for both."""
@@ -293,9 +354,48 @@ class Play:
     def enter(self, priority: Priority, quote: int, project: str = "default") -> str:
         """Enter one more job."""
         name = f"j{len(self.model.jobs):03}"
-        self.model.jobs[name] = Record(self.model.now - BOOST_US[priority], quote, project=project)
+        urgent = priority is Priority.URGENT
+        self.model.jobs[name] = Record(self.model.now - BOOST_US[priority], quote, project=project, urgent=urgent)
         self.desk.enter(name, priority, quote=quote, project=project)
         return name
+
+    def allow(self, span: str, amount: int | None) -> None:
+        """Have an operator set a cap, or the share."""
+        self.desk.scripts.allow(self.desk.keys.caps, "override", {span: amount}, entry="cap", now=self.desk.now)
+        name = {
+            "lane/window": "cap", "lane/day": "day_cap", "project:*/window": "project_cap",
+            "project:*/day": "project_day_cap", "lane/urgent": "share",
+        }[span]  # fmt: skip
+        setattr(self.model, name, amount or 0 if span == "lane/urgent" else amount)
+
+    def pause(self, owner: str, *, ends: bool) -> None:
+        """Have an operator pause the lane or a project, or end that."""
+        said = {f"paused:{owner}": None if ends else "audit"}
+        self.desk.scripts.allow(self.desk.keys.caps, "", said, entry="pause", now=self.desk.now)
+        (self.model.paused.discard if ends else self.model.paused.add)(owner)
+
+    def lose(self, name: str, place: int) -> None:
+        """Lose a book of a job's admission, one of the caps, or the lane's epoch; ask, let go, and put it back."""
+        job, desk = self.model.jobs[name], self.desk
+        keys = [*desk.keys.books_of(job.project, desk.period()), desk.keys.lane, desk.keys.caps]
+        key = keys[place]
+        kept, ttl = desk.redis.dump(key), max(0, desk.redis.pttl(key))
+        if (place < 4 and kept is None) or (place == 4 and not desk.redis.xlen(desk.keys.journal)):
+            return  # nobody has begun it
+        match place:
+            case 4:
+                desk.redis.hdel(key, "epoch")
+            case 5:
+                fields = sorted(set(desk.redis.hkeys(key)) - {"lane/window"})
+                desk.redis.hdel(key, fields[0] if fields else "lane/window")
+            case _:
+                desk.redis.delete(key)
+        if place != 5 or fields:
+            self.model.lost = True
+            self.admit(name, "anna")
+            self.release(job.project)
+            self.model.lost = False
+        desk.redis.restore(key, ttl, kept, replace=True)
 
     def release(self, project: str) -> None:
         """Let parked jobs go."""
@@ -355,9 +455,10 @@ class Play:
             assert (reserved, spent) == stored, "the counters are the sums over the attempts"
             assert reserved >= 0
             assert spent >= 0
-        for start, (reserved, spent) in model.books().items():
-            assert reserved + spent <= model.cap + model.overrun[start], (
-                "never above the cap, but for a recorded overrun"
+        for key in {key for name in model.tries for key in desk.books(name)}:
+            reserved, spent, under, over = desk.redis.hmget(key, "reserved", "spent", "under", "over")
+            assert under is None or int(reserved) + int(spent) <= int(under) + int(over or 0), (
+                "never above the cap, but for what was booked above what was reserved"
             )
         told = replayed(desk.redis.xrange(desk.keys.journal))
         assert books == {key: book for key, book in told.items() if ":window:" in key or "}:window" in key}, (

@@ -36,6 +36,8 @@ class Life(RuleBasedStateMachine):
         cap=st.integers(5, 60),
         day_cap=st.sampled_from([None, None, 40, 90]),
         project_cap=st.sampled_from([None, 10, 25]),
+        project_day_cap=st.sampled_from([None, None, 15, 30]),
+        share=st.sampled_from([0, 0, 20, 50]),
     )
     def begin(self, **limits: int | None) -> None:
         """An empty server, some limits."""
@@ -53,6 +55,22 @@ class Life(RuleBasedStateMachine):
         for _ in range(times):
             self.play.release(project)
 
+    @rule(span=st.sampled_from(["lane/window", "lane/day", "project:*/window", "project:*/day", "lane/urgent"]),
+          amount=st.integers(3, 60), ends=st.booleans())  # fmt: skip
+    def allow(self, span: str, amount: int, ends: bool) -> None:
+        """An operator sets a cap, or takes one away that need not be."""
+        self.play.allow(span, None if ends and span != "lane/window" else amount)
+
+    @rule(owner=st.sampled_from(["lane", "project:film"]), ends=st.booleans())
+    def pause(self, owner: str, ends: bool) -> None:
+        """An operator pauses something, or resumes it."""
+        self.play.pause(owner, ends=ends)
+
+    @rule(name=names, place=st.integers(0, 5))
+    def lose(self, name: str, place: int) -> None:
+        """Something is lost for a while, and nobody goes on meanwhile."""
+        self.play.lose(name, place)
+
     @rule(name=names, worker=WORKERS, times=st.integers(1, 2))
     def admit(self, name: str, worker: str, times: int) -> None:
         """A worker asks for it, perhaps twice."""
@@ -65,7 +83,7 @@ class Life(RuleBasedStateMachine):
         self.play.claim(name, worker)
 
     @rule(
-        name=names, number=st.integers(1, 2), cost=st.integers(0, 25), version=st.integers(1, 3),
+        name=names, number=st.integers(1, 2), cost=st.integers(0, 25), version=st.integers(1, 4),
         keep=st.booleans(), free=st.booleans(),
     )  # fmt: skip
     def settle(self, name: str, number: int, **report: Any) -> None:

@@ -107,6 +107,8 @@ class Ledger:
             free=free,
             keep_for=self._keep_for,
         )
+        if answer[0] == "unknown":
+            logger.error("the attempt %s is not known here, so %s is not booked: %s", attempt_id, dollars(cost), LOST)
         if answer[0] == "settled" and int(answer[2]):
             over = int(answer[2])
             text = f"attempt {attempt_id} cost {dollars(cost)}, {dollars(over)} more than was reserved"
@@ -169,7 +171,7 @@ class Ledger:
             [self._keys.book("lane", at, day=day) for at in (period, before) for day in (False, True)]
         )
         self._redis.hset(self._keys.books, "wrong", wrong)
-        self._close(period, told.get("closed_through", before.start), caps)
+        self._close(period, told.get("closed_through", before.day), caps)
         self._journal.trim(min(period.day, before.start, self._oldest_open()))
         return {"window": current.as_dict(), "last": last.as_dict(), "opened": opened}
 

@@ -9,7 +9,7 @@ local function book(attempt, slots, journal, open_attempts, books, wake, attempt
   local reserved, spent = open - num(was[2]), report.cost - num(was[3])
   for i, key in ipairs(books) do
     local is = redis.call('HMGET', key, 'epoch', 'reserved', 'spent', 'urgent')
-    if is[1] and is_sum(is[2]) and is_sum(is[3]) and is_sum(is[4] or '0') then -- a lost book is rebuilt, never begun again from the middle
+    if is[1] and are_sums(is[2], is[3], is[4]) then -- a lost book is rebuilt, never begun again from the middle
       if reserved ~= 0 then redis.call('HINCRBY', key, 'reserved', int(reserved)) end
       if spent ~= 0 then redis.call('HINCRBY', key, 'spent', int(spent)) end
       if i < 3 and was[7] == '1' then redis.call('HINCRBY', key, 'urgent', int(reserved + spent)) end

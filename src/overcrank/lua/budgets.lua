@@ -8,22 +8,21 @@ local function budgets(lane, caps, journal, books, project)
   set[3], set[4] = set[3] or set[5], set[4] or set[6]
   local last = redis.call('HMGET', lane, 'epoch', 'window', 'day', 'fields:' .. caps)
   local found = {epoch = last[1] or '1', share = num(set[7]), paused = set[8], project_paused = set[9]}
-  found.lost = not set[1] or set[7] and not is_sum(set[7]) -- the lane's window always has a cap
+  found.lost = not are_sums(set[1], set[7] or '0', set[2]) or not are_sums(set[3] or '0', set[4] or '0') -- the first is always set
   if last[4] then found.lost = found.lost or num(last[4]) ~= redis.call('HLEN', caps) end
   if not last[1] then found.lost = found.lost or redis.call('XLEN', journal) > 0 end
   for i = 1, 4 do
     local is = redis.call('HMGET', books[i], 'reserved', 'spent', 'cap', 'epoch', 'urgent', owner, 'under')
     if is[4] then
-      found.lost = found.lost or is[4] ~= found.epoch or not (is_sum(is[1]) and is_sum(is[2]) and is_sum(is[5] or '0'))
+      found.lost = found.lost or is[4] ~= found.epoch or not are_sums(is[1], is[2], is[3], is[5])
     else
       found.lost = found.lost or i < 3 and last[i + 1] == books[i] or i > 2 and found[i - 2].knows
     end
     local own = is[3] or set[i] -- a cap for this window alone counts before the general one, and without one
-    found.lost = found.lost or not (is_sum(own or '0') and is_sum(set[i] or '0'))
     local cap = own and num(own)
     found[i] = {
       new = not is[4], knows = i < 3 and is[6] and true, cap = cap, most = set[i] and math.max(cap, num(set[i])),
-      used = num(is[1]) + num(is[2]), urgent = num(is[5]), under = is[7],
+      used = num(is[1]) + num(is[2]), urgent = num(is[5]), under = is[7], noted = last[1] and last[i + 1] == books[i],
     }
   end
   return found
@@ -56,7 +55,7 @@ local function begin(lane, books, found, project, i, ttl_s)
     redis.call('HSET', books[i], 'epoch', found.epoch, 'reserved', 0, 'spent', 0)
     redis.call('EXPIRE', books[i], ttl_s)
   end
-  if i < 3 then redis.call('HSET', lane, 'epoch', found.epoch, i == 1 and 'window' or 'day', books[i]) end
+  if i < 3 and not found[i].noted then redis.call('HSET', lane, 'epoch', found.epoch, i == 1 and 'window' or 'day', books[i]) end
   if i > 2 and not found[i - 2].knows then redis.call('HSET', books[i - 2], 'project:' .. project, 1) end
 end
 
@@ -69,7 +68,7 @@ local function reserve(lane, books, found, project, amount, urgent, ttl_s)
     if urgent and i < 3 then redis.call('HINCRBY', books[i], 'urgent', int(amount)) end
     if not is.cap and is.under then
       redis.call('HDEL', books[i], 'under')
-    elseif is.cap and is.under ~= int(is.cap) and is.used + amount <= is.cap then
+    elseif is.cap and num(is.under) ~= is.cap and is.used + amount <= is.cap then
       redis.call('HSET', books[i], 'under', int(is.cap))
     end
   end

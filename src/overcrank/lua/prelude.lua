@@ -1,7 +1,9 @@
 -- Put before every script. Money is integer micro-dollars, time integer microseconds: both stay exact in a Lua number.
 local function num(text) return tonumber(text or 0) or 0 end
 local function int(number) return string.format('%.0f', number) end -- tostring would print 1.79e+15
-local function is_sum(text) return text and string.find(text, '^%d+$') ~= nil end -- what is none was written by nobody of us
+local function are_sums(one, two, three, four) -- amounts; the last two may be missing
+  return one and two and string.find(one .. ' ' .. two .. ' ' .. (three or 0) .. ' ' .. (four or 0), '^%d+ %d+ %d+ %d+$') ~= nil
+end
 local function clock(given) -- the server's time, unless a test gives another
   if given ~= '' then return num(given) end
   local t = redis.call('TIME')
