@@ -81,6 +81,20 @@ def test_a_journal_that_was_let_go_of_proves_no_book_before(make: Make) -> None:
     assert (True, 1) == (verdict.ok, verdict.older)
 
 
+def test_nothing_is_let_go_of_while_a_book_is_wrong(make: Make, admit: Admit) -> None:
+    """Nobody knows then which attempts are open, and since when."""
+    runtime = long_journal(make)
+    admit(runtime, USD)
+    kept = runtime.redis.zrange(runtime.keys.open, 0, -1, withscores=True)
+    runtime.redis.delete(runtime.keys.open)
+    runtime.ledger.tick()
+    assert runtime.redis.xlen(runtime.keys.journal) > 2200
+    assert 1 == runtime.ledger.books()["closed_differences"]
+    runtime.redis.zadd(runtime.keys.open, dict(kept))
+    runtime.ledger.tick()
+    assert runtime.redis.xlen(runtime.keys.journal) <= 1010
+
+
 def test_an_operators_word_is_not_let_go_of(make: Make) -> None:
     """A cap and a pause of long ago come back with a rebuild; what was taken back does not."""
     runtime = make(limits=FREE, budget={"cap": 100}, retention={"journal": 1000})

@@ -43,7 +43,9 @@ def test_what_was_settled_meanwhile_is_not_written_over(desk: Desk) -> None:
 
 def test_books_are_put_back_and_the_gate_opens(desk: Desk) -> None:
     """Under the new epoch, with their time to live, and with no cap of their own that nobody set."""
-    desk.redis.hset(book(desk), mapping={"reserved": 5, "spent": 5, "epoch": 1, "cap": 3})
+    desk.redis.hset(
+        book(desk), mapping={"reserved": 5, "spent": 5, "epoch": 1, "cap": 3, "under": 3, "warned_books": 1}
+    )
     assert ["rebuilt", "2"] == rebuild(desk, {book(desk): empty(spent=4)})
     assert {"reserved": "0", "spent": "4", "epoch": "2"} == desk.redis.hgetall(book(desk))
     assert 599 <= desk.redis.ttl(book(desk)) <= 600

@@ -97,10 +97,9 @@ class Audit:
             found += _compare(key, book | epoch, look.stored[key])
         for name in names:
             found += self._compare_attempt(name, replay.attempts[name], look.stored[name])
-        if not since:
-            opened = {name for name, attempt in replay.attempts.items() if attempt.open}
-            for name in sorted(opened ^ look.opened):
-                found.append(Difference(self._keys.open, name, int(name in look.opened), int(name in opened)))
+        opened = {name for name, attempt in replay.attempts.items() if attempt.open}
+        for name in sorted(opened - look.opened if since else opened ^ look.opened):  # some are older than *since*
+            found.append(Difference(self._keys.open, name, int(name in look.opened), int(name in opened)))
         found += self._settled(replay, set(names))
         return Verdict(replay.entries, len(books), len(looked) - len(books), tuple(found))
 

@@ -172,7 +172,8 @@ class Ledger:
         )
         self._redis.hset(self._keys.books, "wrong", wrong)
         self._close(period, told.get("closed_through", before.day), caps)
-        self._journal.trim(min(period.day, before.start, self._oldest_open()))
+        if not wrong:  # else the journal is what they are put back from
+            self._journal.trim(min(period.day, before.start, self._oldest_open()))
         return {"window": current.as_dict(), "last": last.as_dict(), "opened": opened}
 
     def _close(self, period: Period, through: int, caps: Mapping[str, int]) -> None:

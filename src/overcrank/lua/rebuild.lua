@@ -18,7 +18,7 @@ for i = 8, #KEYS do
     redis.call('ZADD', open, ARGV[at + 2], ARGV[at + 1])
     if num(ARGV[at + 3]) > now then redis.call('ZADD', slots, 'NX', ARGV[at + 3], ARGV[at + 1]) end
   end
-  redis.call('HDEL', KEYS[i], 'cap') -- one for this window alone comes with the fields, or is no more
+  redis.call('HDEL', KEYS[i], 'cap', 'under', 'warned_books') -- its own cap comes with the fields; the rest is not known any more
   for from = 1, #fields, 1000 do redis.call('HSET', KEYS[i], unpack(fields, from, math.min(from + 999, #fields))) end
   for from = 1, said[KEYS[i]] == false and #fields or 0, 2 do
     if string.find(fields[from], '^override:') or string.find(fields[from], '^paused:') then said[KEYS[i]] = true end
