@@ -52,8 +52,8 @@ class Keys:
     """Hash: what is allowed. interval µs between calls, burst, concurrency, window µs; and who said so."""
     lane: str
     """Hash: where the lane is. tat µs, cool µs, ppm, ppm_at µs, cut_at µs, ceiling, stopped (why); the breaker's bad,
-    open_until µs, trips, probe; the books' epoch, and the window and day last reserved in; fields:KEY, how many fields
-    what is allowed has, and overridden:KEY, that an operator's word is among them."""
+    open_until µs, trips, probe; the books' epoch, when their journal began, µs, and the window and day last reserved
+    in; fields:KEY, how many fields what is allowed has, and overridden:KEY, that an operator's word is among them."""
     caps: str
     """Hash: what may be spent, µ$, as lane/window, lane/day, project:NAME/window, project:*/day; lane/urgent percent;
     paused:lane, paused:project:NAME (why); and who said so."""

@@ -16,6 +16,7 @@ from .admission.journal import Journal
 from .admission.lane import Lane
 from .admission.ledger import Ledger
 from .admission.parking import Parking
+from .admission.rebuild import Rebuild
 from .clock import Clock
 from .ids import new_id
 from .keys import Keys
@@ -93,7 +94,12 @@ class Runtime:
     @cached_property
     def audit(self) -> Audit:
         """The journal's word about the books."""
-        return Audit(self.redis, self.keys, self.scripts, self.calendar, self.journal, self.settings)
+        return Audit(self.redis, self.keys, self.calendar, self.journal, self.settings.retention)
+
+    @cached_property
+    def rebuild(self) -> Rebuild:
+        """What puts the books back."""
+        return Rebuild(self.redis, self.keys, self.scripts, self.calendar, self.journal, self.settings)
 
     @cached_property
     def alarms(self) -> Alarms:

@@ -79,7 +79,7 @@ def test_what_was_lost_closes_the_gate_until_it_is_rebuilt(busy: Runtime, enter:
     answer = busy.gate.admit(job)
     assert isinstance(answer, Deferred)
     assert "books-lost" == answer.limit
-    epoch, _ = busy.audit.rebuild()
+    epoch, _ = busy.rebuild.run()
     assert epoch > 1
     assert busy.audit.check().ok
     after = everything(busy)
@@ -91,9 +91,9 @@ def test_what_was_lost_closes_the_gate_until_it_is_rebuilt(busy: Runtime, enter:
 
 def test_a_rebuild_twice_changes_nothing_but_the_epoch(busy: Runtime) -> None:
     """Safe to run twice."""
-    first, _ = busy.audit.rebuild()
+    first, _ = busy.rebuild.run()
     before = everything(busy)
-    second, _ = busy.audit.rebuild()
+    second, _ = busy.rebuild.run()
     assert (first + 1, before) == (second, everything(busy))
 
 
@@ -106,7 +106,7 @@ def test_an_operators_cap_comes_back(busy: Runtime) -> None:
     busy.redis.delete(busy.keys.caps)
     busy.configure()
     assert busy.caps.of("lane/window") is None
-    busy.audit.rebuild()
+    busy.rebuild.run()
     busy.configure()
     assert (7_000_000, None, {"project:film": "audit"}) == (
         busy.caps.of("lane/window"), busy.caps.of("lane/day"), busy.caps.paused()
@@ -174,7 +174,7 @@ def test_late_truth_about_an_attempt_whose_record_is_lost(make: Make, admit: Adm
     runtime.redis.delete(*(runtime.keys.attempt(job.attempt) for job in (over, opened)))
     with pytest.raises(BooksLost):
         runtime.ledger.correct(opened.attempt, 0)
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert [True, False] == [runtime.ledger.correct(over.attempt, 1_000_000) for _ in range(2)]
     assert (4_000_000, 1_000_000) == (runtime.ledger.window().reserved, runtime.ledger.window().spent)
     assert runtime.audit.check().ok

@@ -64,7 +64,7 @@ def test_a_rebuild_from_a_trimmed_journal_forgets_no_spending(make: Make, admit:
     runtime.redis.delete(runtime.keys.lane, runtime.keys.caps, runtime.keys.books, *books)
     dear = enter(runtime, 11 * USD)
     assert "no-limits" == limit(runtime, dear)
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert 90 * USD == runtime.ledger.book("lane/day").spent == runtime.ledger.window().spent
     assert ["day-budget", "budget"].count(limit(runtime, dear))
 
@@ -109,7 +109,7 @@ def test_an_operators_word_is_not_let_go_of(make: Make) -> None:
     runtime.redis.delete(runtime.keys.caps, runtime.keys.limits)
     runtime.configure()
     assert runtime.caps.of("lane/window") is None
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     runtime.configure()
     assert (5 * USD, None, {"project:film": "audit"}, 3.0) == (
         runtime.caps.of("lane/window"), runtime.caps.of("lane/day"), runtime.caps.paused(),
@@ -126,7 +126,7 @@ def test_a_pause_that_is_lost_lets_nobody_through(make: Make, enter: Admit) -> N
         runtime.redis.delete(runtime.keys.caps)
         runtime.configure()
         assert "no-limits" == limit(runtime, job)
-        runtime.audit.rebuild()
+        runtime.rebuild.run()
         runtime.configure()
         assert "paused" == limit(runtime, job)
 
@@ -142,7 +142,7 @@ def test_a_cap_that_is_lost_twice_is_noticed_twice(make: Make, enter: Admit) -> 
         assert "no-limits" == limit(runtime, job)
         with pytest.raises(BooksLost, match="rebuild"):
             runtime.caps.set("lane/day", 7 * USD)
-        runtime.audit.rebuild()
+        runtime.rebuild.run()
         runtime.configure()
         assert 5 * USD == runtime.caps.of("lane/window")
 
@@ -151,7 +151,7 @@ def test_a_rebuild_opens_the_gate_with_every_cap_in_place(make: Make, enter: Adm
     """Not one admission lies between the books and what settings say of them."""
     runtime = make(limits=FREE, budget={"cap": 100, "day_cap": 3, "projects": {"film": 2}})
     runtime.redis.delete(runtime.keys.caps)
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert (100 * USD, 3 * USD, 2 * USD) == tuple(
         runtime.caps.of(span) for span in ("lane/window", "lane/day", "project:film/window")
     )
@@ -171,11 +171,11 @@ def test_a_cap_for_one_window_comes_back(make: Make, enter: Admit, span: str) ->
     with pytest.raises(BooksLost):
         runtime.caps.set_now(span, 6 * USD)
     assert not runtime.audit.check().ok
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert runtime.audit.check().ok
     assert (5 * USD, True) == (runtime.ledger.book(span).cap, limit(runtime, job) != "admitted")
     runtime.redis.delete(runtime.keys.lane, *runtime.keys.books_of("film", runtime.ledger.period()))
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert 5 * USD == runtime.ledger.book(span).cap
     assert limit(runtime, enter(runtime, 50 * USD, project="film")) not in {"admitted", "books-lost"}
 
@@ -186,9 +186,25 @@ def test_a_rebuild_from_an_empty_journal_is_refused(make: Make, admit: Admit, en
     admit(runtime, 60 * USD)
     runtime.redis.delete(runtime.keys.journal)
     assert not runtime.audit.check().ok
-    with pytest.raises(BooksLost, match="journal is empty"):
-        runtime.audit.rebuild()
+    with pytest.raises(BooksLost, match="journal, or its beginning, is lost"):
+        runtime.rebuild.run()
     assert "budget" == limit(runtime, enter(runtime, 41 * USD))
+
+
+def test_a_rebuild_from_a_journal_that_began_anew_is_refused(make: Make, admit: Admit, enter: Admit) -> None:
+    """What was written since does not know what was spent before; once its books are new ones, it does."""
+    runtime = make(limits=FREE, budget={"cap": 100})
+    admit(runtime, 60 * USD)
+    runtime.redis.delete(runtime.keys.journal)
+    runtime.redis.hincrby(runtime.keys.lane, "began", -3 * SECOND)
+    admit(runtime, USD)
+    runtime.configure()
+    assert not runtime.audit.check().ok
+    with pytest.raises(BooksLost, match="beginning"):
+        runtime.rebuild.run()
+    assert "budget" == limit(runtime, enter(runtime, 40 * USD))
+    runtime.redis.delete(*runtime.keys.books_of("default", runtime.ledger.period()))
+    assert 2 == runtime.rebuild.run()[0]
 
 
 def test_an_empty_house_may_be_rebuilt(make: Make, enter: Admit) -> None:
@@ -196,7 +212,7 @@ def test_an_empty_house_may_be_rebuilt(make: Make, enter: Admit) -> None:
     runtime = make(limits=FREE)
     runtime.redis.flushall()
     assert runtime.audit.check().ok
-    assert (2, 0) == runtime.audit.rebuild()
+    assert (2, 0) == runtime.rebuild.run()
     runtime.configure()
     assert "admitted" == limit(runtime, enter(runtime, 1))
 
@@ -215,7 +231,7 @@ def test_a_day_of_ten_thousand_projects_is_put_back(make: Make, enter: Admit) ->
             settled = {"entry": "settle", "state": "charged", "amount": 1, "open": 0, "version": 2}
             pipe.xadd(runtime.keys.journal, {**settled, **attempt})
     pipe.execute()
-    assert (2, 20_002 + 1_000) == runtime.audit.rebuild()
+    assert (2, 20_002 + 1_000) == runtime.rebuild.run()
     assert (1_000, 9_000) == (runtime.ledger.window().reserved, runtime.ledger.window().spent)
     assert runtime.audit.check().ok
     assert "admitted" == limit(runtime, enter(runtime, 1, project="p1"))
@@ -251,7 +267,7 @@ def test_an_audit_names_what_the_journal_does_not_know(make: Make, admit: Admit)
         (runtime.keys.attempt(settled.attempt), "cost", 4, 5),
         (runtime.keys.attempt(opened.attempt), "version", 3, 0),
     } == found  # fmt: skip
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     runtime.redis.hset(runtime.keys.attempt(settled.attempt), "cost", 5)
     assert runtime.audit.check().ok
 
@@ -271,7 +287,7 @@ def test_an_audit_says_why_the_gate_is_shut(make: Make, admit: Admit, enter: Adm
     job = enter(runtime, 1)
     assert isinstance(runtime.gate.admit(job), Deferred)
     assert 1 == len(runtime.audit.check().differences)
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert (True, "admitted") == (runtime.audit.check().ok, limit(runtime, job))
 
 
@@ -284,5 +300,5 @@ def test_books_that_have_expired_are_no_difference(make: Make) -> None:
     runtime.redis.xadd(runtime.keys.journal, {**entry, "books": f"{old} {old} {old} {old}"})
     verdict = runtime.audit.check()
     assert (True, 1) == (verdict.ok, verdict.older)
-    runtime.audit.rebuild()
+    runtime.rebuild.run()
     assert not runtime.redis.exists(old)

@@ -120,6 +120,9 @@ MUTANTS = [
         "allow", "if beside and (layer == 'configured' or value == '') then", "if false then", "a restart overrules"
     ),
     Mutant("allow", "if redis.call('XLEN', journal) == 0 then", "if true then", "a restart opens a lost lane"),
+    Mutant(
+        "allow", "redis.call('HSETNX', lane, 'began'", "redis.call('HSET', lane, 'began'", "a lost journal is hidden"
+    ),
     Mutant("allow", "if layer ~= 'configured' then", "if layer == 'override' then", "a pause is lost with the caps"),
     Mutant("allow", "if is[2] then lost", "if false then lost", "one lost cap of an operator is not noticed"),
     Mutant("allow", "or layer ~= 'configured') then return -1", ") then return -1", "a word hides what was lost"),

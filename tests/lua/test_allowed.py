@@ -120,6 +120,16 @@ def test_a_restart_does_not_open_a_lost_lane(desk: Desk) -> None:
     assert ["deferred", "books-lost"] == desk.admit("a", quote=1)[:2]
 
 
+def test_a_journal_that_begins_anew_does_not_hide_that(desk: Desk) -> None:
+    """When it first began is remembered where the books are."""
+    settled(desk)
+    began = desk.redis.hget(desk.keys.lane, "began")
+    desk.redis.delete(desk.keys.journal)
+    desk.pass_time(HOUR)
+    allow(desk, "configured", lane__window=99)
+    assert (str(desk.now - HOUR), began) == (began, desk.redis.hget(desk.keys.lane, "began"))
+
+
 @pytest.mark.parametrize("field", ["lane/window", "lane/day", "project:*/day", "lane/urgent"])
 def test_a_cap_that_is_no_amount_closes_the_gate(desk: Desk, field: str) -> None:
     """It is neither nothing nor without bounds: nobody knows what it was."""

@@ -1,4 +1,4 @@
-"""The audit: what the books have to say by the journal, where they say something else, and how they are put back.
+"""The audit: what the books have to say by the journal, and where they say something else.
 
 Every script that changes money writes what it did in the same step. So the replay of the journal is the books, exactly,
 at every entry.
@@ -8,19 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from ..clock import SECOND
-from ..errors import BooksLost
 from ..keys import Keys
-from ..scripts import Restored, Scripts, keep_for
+from ..scripts import keep_for
 from ..server import Server
-from ..settings import Settings
-from .calendar import Calendar
-from .caps import configured
+from ..settings import RetentionSettings
+from .calendar import Calendar, started
 from .journal import CHUNK, Journal
-from .replay import Attempt, Replay
-
-NOTHING = {"reserved": 0, "spent": 0, "urgent": 0}
-"""What a book says that nobody has used."""
+from .replay import NOTHING, Attempt, Replay
 
 RECORD = ("open", "cost", "version")
 """What is compared of an attempt."""
@@ -69,13 +63,13 @@ class Look(NamedTuple):
 
 
 class Audit:
-    """Compares books with the journal, and puts them back."""
+    """Compares books with the journal."""
 
     def __init__(
-        self, redis: Server, keys: Keys, scripts: Scripts, calendar: Calendar, journal: Journal, settings: Settings
+        self, redis: Server, keys: Keys, calendar: Calendar, journal: Journal, retention: RetentionSettings
     ) -> None:
-        self._redis, self._keys, self._scripts, self._settings = redis, keys, scripts, settings
-        self._calendar, self._journal = calendar, journal
+        self._redis, self._keys, self._calendar, self._journal = redis, keys, calendar, journal
+        self._kept_s = keep_for(retention).window_s
 
     def check(self, since: int = 0) -> Verdict:
         """Compare every book that starts at *since* (µs) or later with the journal, at one and the same entry."""
@@ -89,7 +83,7 @@ class Audit:
             said = replay.books()
             if said.keys() <= looked:  # else some begin with entries that were not read yet: look once more
                 break
-        begins = max(since, replay.since, self._oldest_kept())
+        begins = max(since, replay.since, self._calendar.oldest_kept(self._kept_s))
         found = self._gates(look, replay)
         books = {key: said.get(key, NOTHING) for key in sorted(looked) if started(key) >= begins}
         epoch = {"epoch": _sum(look.epoch) or replay.epoch}
@@ -102,10 +96,6 @@ class Audit:
             found.append(Difference(self._keys.open, name, int(name in look.opened), int(name in opened)))
         found += self._settled(replay, set(names))
         return Verdict(replay.entries, len(books), len(looked) - len(books), tuple(found))
-
-    def _oldest_kept(self) -> int:
-        """Return since when (µs) no book has expired; those that began before may have."""
-        return self._calendar.now() - keep_for(self._settings.retention).window_s * SECOND
 
     def _look(self, books: list[str], attempts: list[str]) -> Look:
         """Return what is stored at one moment."""
@@ -159,99 +149,6 @@ class Audit:
         if stored["open"] is None:  # all of it is lost
             said = {"open": attempt.open} if attempt.open else {}
         return [*_compare(self._keys.attempt(name), said, stored)]
-
-    def rebuild(self) -> tuple[int, int]:
-        """Put books and open attempts back as the journal has them; return the new epoch and how many were put back.
-
-        The gate is closed meanwhile: without an epoch it admits nobody. What is settled meanwhile is in the journal,
-        and is taken in before the gate opens again.
-
-        Raises:
-            BooksLost: the journal is empty and the books are not, so that putting them back would forget all spending.
-        """
-        self._needs_a_journal()
-        self._redis.hdel(self._keys.lane, "epoch")
-        replay = Replay()
-        while True:
-            replay.add(self._journal.entries(replay.last))
-            restored = self._restored(replay)
-            period = self._calendar.period()
-            current = [self._keys.book("lane", period, day=day) for day in (False, True)] if period else ["", ""]
-            window, day = (key if key in restored else "" for key in current)
-            interval, burst = (int(text or 0) for text in self._redis.hmget(self._keys.limits, "interval", "burst"))
-            match self._scripts.rebuild(
-                replay.last, replay.epoch + 1, restored, debt_us=interval * burst, window=window, day=day
-            ):
-                case ["rebuilt", epoch]:
-                    return int(epoch), len(restored.keys() - {self._keys.caps, self._keys.limits})
-            self._needs_a_journal()
-
-    def _needs_a_journal(self) -> None:
-        lane = self._redis.hget(self._keys.lane, "window")
-        if self._journal.empty() and (lane or self._calendar.known() or self._redis.exists(self._keys.open)):
-            raise BooksLost(
-                "the journal is empty and the books are not: a rebuild would forget what was spent. The books that are "
-                "there still hold; put the journal back from a copy of the server's file, or let the day end first"
-            )
-
-    def _restored(self, replay: Replay) -> dict[str, Restored]:
-        """Return all that is put back. What the lane knows and the journal does not is put back as never used."""
-        keep, epoch = keep_for(self._settings.retention), replay.epoch + 1
-        known, begins = self._calendar.known(), max(replay.since, self._oldest_kept())
-        books: dict[str, dict[str, Any]] = {
-            key: {**book, "epoch": epoch}
-            for key, book in {**dict.fromkeys(known, NOTHING), **replay.books()}.items()
-            if started(key) >= begins
-        }
-        for key, projects in (*known.items(), *replay.begun.items()):
-            if key in books:
-                books[key] |= {f"project:{project}": 1 for project in projects}
-        for (key, name), said in replay.caps.items():
-            if name == "cap" and said and key in books:
-                books[key]["cap"] = said
-        restored = {key: Restored(keep.window_s, None, fields) for key, fields in books.items()}
-        restored |= self._restored_attempts(replay)
-        for key, settings in ((self._keys.caps, configured(self._settings.budget)), (self._keys.limits, {})):
-            if fields := self._allowed(key, settings, replay):
-                restored[key] = Restored(None, None, fields)
-        return restored
-
-    def _restored_attempts(self, replay: Replay) -> dict[str, Restored]:
-        provider = self._settings.provider
-        horizon = round((provider.horizon + provider.connect_timeout + provider.read_timeout).total_seconds() * SECOND)
-        opened = {name: each for name, each in replay.attempts.items() if each.open and "admitted" in each.reserved}
-        pipe = self._redis.pipeline(transaction=False)
-        for name in opened:
-            pipe.hget(self._keys.attempt(name), "state")
-        found = {}
-        for (name, attempt), state in zip(opened.items(), pipe.execute(), strict=True):
-            fields, at = attempt.record(), int(attempt.reserved["admitted"])
-            fields["state"] = state or attempt.state
-            found[self._keys.attempt(name)] = Restored(None, (name, at, at + horizon), fields)
-        return found
-
-    def _allowed(self, key: str, settings: Mapping[str, int | None], replay: Replay) -> dict[str, Any]:
-        """Return what is allowed: what settings say, and what operators said, be it stored or in the journal."""
-        words = {
-            name: said for name, said in self._redis.hgetall(key).items() if name.startswith(("override:", "paused:"))
-        }
-        for (where, name), said in replay.caps.items():
-            if where == key and name.startswith(("override:", "paused:")):
-                words[name] = said
-        said_by_settings = {name: amount for name, amount in settings.items() if amount is not None}
-        fields: dict[str, Any] = {f"configured:{name}": amount for name, amount in said_by_settings.items()}
-        fields |= said_by_settings
-        for name, said in words.items():
-            if said:
-                fields[name] = said
-                if name.startswith("override:"):
-                    fields[name.removeprefix("override:")] = said
-        return fields
-
-
-def started(book: str) -> int:
-    """Return when the window of a book starts, µs."""
-    return int(book.rpartition(":")[2]) * SECOND
 
 
 def _sum(text: str | None) -> int | None:

@@ -29,6 +29,10 @@ class Calendar:
         """Return the window and the day before those of a period."""
         return Period(period.start - period.length, period.length, period.day - DAY)
 
+    def oldest_kept(self, kept_s: int) -> int:
+        """Return since when (µs) no book has expired of those that are kept so many seconds; earlier ones may have."""
+        return self.now() - kept_s * SECOND
+
     def known(self) -> dict[str, set[str]]:
         """Return the books of now and of the windows before that the lane knows of, and which projects each knows."""
         period = self.period()
@@ -44,3 +48,8 @@ class Calendar:
                     for name in found[key]:
                         found[self._keys.book(f"project:{name}", at, day=is_day)] = set()
         return found
+
+
+def started(book: str) -> int:
+    """Return when the window of a book starts, µs."""
+    return int(book.rpartition(":")[2]) * SECOND

@@ -27,9 +27,10 @@ class Journal:
             yield from chunk
             after = chunk[-1][0]
 
-    def empty(self) -> bool:
-        """Tell whether there is no entry at all."""
-        return not self._redis.xlen(self._keys.journal)
+    def begins(self) -> int | None:
+        """Return when the first entry that is left was written, µs; None where there is none at all."""
+        first = self._redis.xrange(self._keys.journal, count=1)
+        return moment(first[0][0]) if first else None
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Return what the journal says about one attempt, reading all of it; None where it does not know it."""

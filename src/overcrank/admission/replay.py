@@ -11,6 +11,9 @@ SETTLED = frozenset({"settle", "release", "assumed", "verdict", "correction"})
 WORDS = frozenset({"cap", "limit", "pause", "resume"})
 """Entries that say what is allowed."""
 
+NOTHING = {"reserved": 0, "spent": 0, "urgent": 0}
+"""What a book says that nobody has used."""
+
 KEPT = ("job", "worker", "project", "price", "quote", "urgent", "admitted")
 """What an attempt's record has in common with its first entry."""
 
@@ -77,10 +80,10 @@ class Replay:
 
     def books(self) -> dict[str, dict[str, int]]:
         """Return what every book has to say."""
-        found = {key: {"reserved": 0, "spent": 0, "urgent": 0} for key in self.begun}
+        found = {key: dict(NOTHING) for key in self.begun}
         for attempt in self.attempts.values():
             for place, key in enumerate(attempt.books.split()):
-                book = found.setdefault(key, {"reserved": 0, "spent": 0, "urgent": 0})
+                book = found.setdefault(key, dict(NOTHING))
                 book["reserved"] += attempt.open
                 book["spent"] += attempt.cost
                 if place < 2 and attempt.urgent:

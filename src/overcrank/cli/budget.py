@@ -188,7 +188,7 @@ def audit(context: click.Context) -> int:
 def rebuild(context: click.Context) -> None:
     """Put the books back as the journal has them, under a new epoch; meanwhile nothing is admitted."""
     _, runtime = parts()
-    epoch, restored = runtime.audit.rebuild()
+    epoch, restored = runtime.rebuild.run()
     runtime.configure()
     _say(context, {"epoch": epoch, "restored": restored}, f"{restored} books and attempts are put back; epoch {epoch}")
 

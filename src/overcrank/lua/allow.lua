@@ -6,7 +6,10 @@
 local allowed, journal, wake, lane = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local layer, entry = ARGV[1], ARGV[2]
 local now = clock(ARGV[3])
-if redis.call('XLEN', journal) == 0 then redis.call('HSETNX', lane, 'epoch', 1) end -- before the first entry no book is lost
+if redis.call('XLEN', journal) == 0 then -- before the first entry no book is lost
+  redis.call('HSETNX', lane, 'epoch', 1)
+  redis.call('HSETNX', lane, 'began', int(now)) -- where the journal begins later, its beginning is lost
+end
 local mark, fields = table.concat({'overridden:', allowed}), table.concat({'fields:', allowed})
 local is = redis.call('HMGET', lane, mark, fields)
 local lost = is[1] and redis.call('EXISTS', allowed) == 0
