@@ -29,7 +29,7 @@ BURN_OVER = 300 * SECOND
 """Over about how long the burn rate is a mean."""
 
 MOST_CLOSED = 1000
-"""Windows whose thresholds are looked at after nobody has ticked for long; their books are all compared."""
+"""Windows, and days, whose thresholds are told after nobody has ticked for long; their books are all compared."""
 
 
 class Ledger:
@@ -188,7 +188,7 @@ class Ledger:
         first = max(through - through % length, period.start - MOST_CLOSED * length)
         for start in range(first, period.start, length):
             self._watch.look(Period(start, length, start - start % DAY), caps, day=False)
-        for day in range(since, period.day, DAY):
+        for day in range(max(since, period.day - MOST_CLOSED * DAY), period.day, DAY):
             self._watch.look(Period(day, length, day), caps, day=True)
         if since == period.day:  # no day is over
             since = first
