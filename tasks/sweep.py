@@ -27,6 +27,9 @@ AGAIN_AFTER = 30
 TIDY_EVERY = 3600
 """Seconds between two looks for files that are kept no longer."""
 
+REAP_EVERY = 30
+"""Seconds between two looks for money and slots whose job is gone."""
+
 MOST = 500
 """Messages one sweep sends at the most, for each priority."""
 
@@ -39,6 +42,7 @@ def sweep_once() -> None:
     for priority in Priority:
         _lost(process, priority)
     _gone(process)
+    _reap(process)
     process.runtime.retention.archive()
     process.runtime.retention.retire()
     _tidy(process)
@@ -53,6 +57,13 @@ def _tidy(process: Process) -> None:
         gone = tidy(process.tools.storage, rules, running=runtime.jobs.running)
         if gone:
             logger.info("%d files are kept no longer, the oldest of %s", len(gone), gone[0].when.date())
+
+
+def _reap(process: Process) -> None:
+    """Give back what jobs that have ended or are gone still have; there is none unless something was lost."""
+    runtime = process.runtime
+    if runtime.redis.set(runtime.keys.tick("reap"), 1, nx=True, ex=REAP_EVERY):
+        runtime.reaper.reap(runtime.jobs.now())
 
 
 def _unsent(process: Process) -> None:

@@ -81,7 +81,7 @@ class UnknownPrice(Refused):
 
 
 class OverBudget(Refused):
-    """The clip costs more than a whole budget window holds; it could never run."""
+    """The clip costs more than a whole budget window holds, or than one job may cost; it could never run."""
 
 
 class Cancelled(JobError):

@@ -12,7 +12,7 @@ from .errors import JobError, job_error
 from .lifecycle import ENDS, State
 from .money import plain
 
-MOMENTS = ("created", "started", "admitted", "sent", "accepted", "completed", "fetched", "ended")
+MOMENTS = ("created", "started", "admitted", "sent", "resent", "accepted", "completed", "fetched", "ended")
 """What is timed in a job's life, in order, as epoch microseconds."""
 
 
@@ -27,6 +27,7 @@ class Job:
         quote: µ$, what it should cost; this is what is reserved.
         cost: µ$, what it did cost; None until that is known.
         paid: µ$, what its attempts before the current one were charged.
+        own_risk: an operator had it tried again at their own risk, whatever all its attempts come to.
         books: the keys of the books its attempt is reserved in.
         attempt_no: the number of the current paid try, from 1; with the id it makes the idempotency key.
         tries: tries that bought nothing and used up an attempt.
@@ -56,6 +57,7 @@ class Job:
     assumed: bool = False
     cost: int | None = None
     paid: int = 0
+    own_risk: bool = False
     books: tuple[str, str, str, str] | None = None
     generation_id: str | None = None
     status_url: str | None = None
@@ -77,6 +79,11 @@ class Job:
     def attempt(self) -> str:
         """The id of the current paid try, which is its idempotency key too."""
         return f"{self.id}.{self.attempt_no}"
+
+    @property
+    def let_through(self) -> int:
+        """When the gate let its latest call through (µs): its first, or the same once more; 0 before any."""
+        return max(self.moments.get("admitted", 0), self.moments.get("resent", 0))
 
     @property
     def ended(self) -> bool:
@@ -145,6 +152,7 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         assumed=stored.get("assumed") == "1",
         cost=int(stored["cost"]) if stored.get("cost") else None,
         paid=int(stored.get("paid") or 0),
+        own_risk=stored.get("own_risk") == "1",
         books=_books(stored.get("books")),
         generation_id=stored.get("generation_id"),
         status_url=stored.get("status_url") or None,

@@ -16,6 +16,7 @@ from .admission.journal import Journal
 from .admission.lane import Lane
 from .admission.ledger import Ledger
 from .admission.parking import Parking
+from .admission.reaper import Reaper
 from .admission.rebuild import Rebuild
 from .clock import Clock
 from .ids import new_id
@@ -60,7 +61,7 @@ class Runtime:
     @cached_property
     def jobs(self) -> Jobs:
         """The job records."""
-        return Jobs(self.redis, self.keys, self.scripts, self.settings)
+        return Jobs(self.redis, self.keys, self.scripts, self.settings, self.alarms.tell)
 
     @property
     def account(self) -> str:
@@ -120,6 +121,11 @@ class Runtime:
     def parking(self) -> Parking:
         """The jobs that only their project's budget stops."""
         return Parking(self.redis, self.keys, self.scripts)
+
+    @cached_property
+    def reaper(self) -> Reaper:
+        """What gives back what nobody else will."""
+        return Reaper(self.redis, self.keys, self.scripts, self.alarms, self.settings.retention)
 
     @cached_property
     def calibration(self) -> Calibration:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .clip import Priority
 from .keys import Keys, Period
 from .lifecycle import State
+from .money import dollars
 from .server import Server
 from .settings import RetentionSettings
 
@@ -21,8 +22,9 @@ VERBS = (
     "grant", "trim", "rebuild",
 )  # fmt: skip
 PARTS = {
-    "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "resend": ("pace", "budgets"),
-    "grant": ("budgets",), "move": ("book",), "settle": ("book",), "cool": ("pace",),
+    "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "claim": ("budgets",),
+    "resend": ("pace", "line", "budgets"), "grant": ("budgets",),
+    "move": ("pace", "book"), "settle": ("book",), "cool": ("pace",),
 }  # fmt: skip
 """What a script shares with others."""
 ASSUMED, OBSERVED, DECIDED, CORRECTED = 1, 2, 3, 4
@@ -61,6 +63,11 @@ class KeepFor(NamedTuple):
 
 FOR_NOTHING = KeepFor()
 NO_BOOKS: Books = ("", "", "", "")
+
+
+def orphaned(attempt_id: str, cost: int) -> str:
+    """Return what people are told where an attempt was booked and its record is gone."""
+    return f"attempt {attempt_id} came to {dollars(cost)}, and its record is gone: run `overcrank budget rebuild`"
 
 
 def keep_for(retention: RetentionSettings) -> KeepFor:
@@ -135,15 +142,17 @@ class Scripts:
         return int(self._run["leave"](keys=[k.holders, k.present, k.quotes], args=[job_id]))
 
     def claim(
-        self, job_id: str, attempt_id: str, *, worker: str, permit_us: int, lease_us: int, now: int | None = None
-    ) -> Sequence[str]:
-        """Decide who may send the attempt."""
+        self, job_id: str, attempt_id: str, *, project: str, worker: str, period: Period, permit_us: int, lease_us: int,
+        now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Decide who may send the attempt. *period* is what the caller believes in; the script checks it."""
         k = self.keys
         answer: Sequence[str] = self._run["claim"](
             keys=[
                 k.job(job_id), k.attempt(attempt_id), k.due, k.state(ADMITTED, ANY), k.state(SUBMITTING, ANY), k.lane,
+                k.limits, *k.books_of(project, period),
             ],
-            args=[job_id, attempt_id, worker, permit_us, lease_us, _when(now)],
+            args=[job_id, attempt_id, worker, *period, permit_us, lease_us, _when(now)],
         )  # fmt: skip
         return answer
 
@@ -163,7 +172,7 @@ class Scripts:
             keys=[
                 k.job(job_id), k.due, k.state(old, priority), k.state(new, priority), k.counters, k.unsent, k.news,
                 k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, k.parked(project),
-                k.afoot(project), *books,
+                k.afoot(project), k.lane, k.limits, *books,
             ],
             args=[
                 job_id, old, "" if version is None else version, new, "" if due_in_us is None else due_in_us,
@@ -224,17 +233,20 @@ class Scripts:
         return answer
 
     def resend(
-        self, attempt_id: str, job_id: str, project: str, books: Books, *, period: Period, probe_us: int,
-        window_ttl_s: int, now: int | None = None,
+        self, attempt_id: str, job_id: str, version: int, project: str, books: Books, *, period: Period,
+        horizon_us: int, probe_us: int, window_ttl_s: int, now: int | None = None,
     ) -> Sequence[str]:  # fmt: skip
-        """Ask for a permit to send an attempt once more; what it has reserved comes along into the current window."""
+        """Ask for a permit to send an attempt once more; what it has booked comes along into the current window.
+
+        *version* is the job's as the caller knows it, and *books* those the caller believes the attempt to be in.
+        """
         k = self.keys
         answer: Sequence[str] = self._run["resend"](
             keys=[
-                k.limits, k.lane, k.caps, k.journal, k.job(job_id), k.attempt(attempt_id), *k.books_of(project, period),
-                *books,
+                k.limits, k.lane, k.caps, k.journal, k.job(job_id), k.attempt(attempt_id), k.slots, k.open,
+                *k.books_of(project, period), *books,
             ],
-            args=[attempt_id, project, *period, probe_us, window_ttl_s, _when(now)],
+            args=[attempt_id, version, project, *period, horizon_us, probe_us, window_ttl_s, _when(now)],
         )  # fmt: skip
         return answer
 

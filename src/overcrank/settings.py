@@ -207,7 +207,8 @@ class RetrySettings(_Part):
     cap: Seconds = Field(timedelta(seconds=60), description="bound of every wait between tries")
     spend_cap: Money | None = Field(
         None,
-        description="dollars all attempts of a job may cost together; without it no charged failure is tried again",
+        description="dollars all attempts of a job may cost together, the first one too; "
+        "without it no charged failure is tried again",
     )
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from math import ceil
 
 import pytest
 from hypothesis import given
@@ -38,19 +37,39 @@ def admitted(runtime: Runtime, quote: int) -> str:
     return job_id
 
 
-@given(st.floats(0.001, 100_000), st.integers(1, 1000))
-def test_an_interval_is_never_shorter_than_the_rate(rate: float, burst: int) -> None:
-    """Rounded up: a microsecond too many is no 429, one too few is; and a tenth of a second's permits are a margin."""
-    written = Lane._rate(rate, burst)
-    assert isinstance(written["interval"], int)
-    assert written["interval"] * rate >= SECOND * (1 - 1e-12)
-    assert (written["interval"] - 1) * rate < SECOND * (1 + 1e-12)
-    assert (max(1, burst - max(1, ceil(rate / 10))), burst) == (written["burst"], written["burst_set"])
+@given(st.floats(0.001, 100_000))
+def test_an_interval_is_never_shorter_than_the_rate(rate: float) -> None:
+    """Rounded up: a microsecond too many is no 429, one too few is."""
+    interval = Lane._rate(rate)["interval"]
+    assert isinstance(interval, int)
+    assert interval * rate >= SECOND * (1 - 1e-12)
+    assert (interval - 1) * rate < SECOND * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("rate", [10, 50, 100, 1000])
+def test_a_burst_is_as_configured_but_for_one_call_at_any_rate(
+    make_runtime: Callable[..., Runtime], rate: float
+) -> None:
+    """After a pause as many leave at once; while calls go on, those that come in a tenth of a second are a margin."""
+    runtime = make_runtime(limits={"rate": rate, "burst": 15})
+    assert (15, 14) == (runtime.lane.state().burst, runtime.lane.state().permits)
+
+
+@pytest.mark.parametrize("rate", [3, 0.7, 7, 13, 29])
+def test_a_burst_that_is_changed_leaves_the_rate_alone(make_runtime: Callable[..., Runtime], rate: float) -> None:
+    """Also where an interval is no whole number of microseconds, and however often it is changed."""
+    runtime = make_runtime(limits={"rate": rate, "burst": 2})
+    before = runtime.redis.hget(runtime.keys.limits, "interval")
+    for burst in (5, 6, 5):
+        assert runtime.lane.set(burst=burst)
+        assert not runtime.lane.set(burst=burst)
+    assert before == runtime.redis.hget(runtime.keys.limits, "interval")
+    assert 5 == runtime.lane.state().burst
 
 
 def test_no_rate_is_no_interval() -> None:
     """Zero means none."""
-    assert 0 == Lane._rate(0, 15)["interval"]
+    assert 0 == Lane._rate(0)["interval"]
 
 
 def test_the_state_of_the_lane_is_what_people_set(make_runtime: Callable[..., Runtime]) -> None:

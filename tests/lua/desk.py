@@ -80,10 +80,14 @@ class Desk:
             )
         )  # fmt: skip
 
-    def claim(self, job_id: str, worker: str = "anna", number: int = 1) -> list[str]:
+    def claim(self, job_id: str, worker: str = "anna", number: int = 1, period: Period | None = None) -> list[str]:
         """Ask whether a worker may send a job's attempt."""
-        attempt = f"{job_id}.{number}"
-        return list(self.scripts.claim(job_id, attempt, worker=worker, permit_us=PERMIT, lease_us=LEASE, now=self.now))
+        return list(
+            self.scripts.claim(
+                job_id, f"{job_id}.{number}", project=self.job(job_id).get("project", "default"), worker=worker,
+                period=period or self.period(), permit_us=PERMIT, lease_us=LEASE, now=self.now,
+            )
+        )  # fmt: skip
 
     def settle(self, job_id: str, cost: int = 0, **more: Any) -> list[str]:
         """Book what a job's attempt came to."""
@@ -102,17 +106,39 @@ class Desk:
             )
         )  # fmt: skip
 
-    def resend(self, now: int | None = None, job_id: str = "again") -> list[str]:
+    def doubtful(self, job_id: str, **more: Any) -> None:
+        """Enter a job, and let its attempt be in doubt."""
+        self.enter(job_id, more.pop("priority", Priority.NORMAL))
+        assert "admitted" == self.admit(job_id, **more)[0]
+        self.claim(job_id, period=more.get("period"))
+        self.doubt(job_id)
+
+    def doubt(self, job_id: str) -> None:
+        """Let the answer to a job's attempt be lost."""
+        self.move(job_id, State.SUBMITTING, State.IN_DOUBT)
+
+    def resend(self, now: int | None = None, job_id: str = "again", **more: Any) -> list[str]:
         """Ask for a permit to send an attempt once more; one that is not there is made up, with nothing reserved."""
-        attempt, period = f"{job_id}.1", self.period(now)
-        key = self.keys.attempt(attempt)
-        if not self.redis.exists(key):
-            self.redis.hset(key, mapping={"books": " ".join(self.keys.books_of("default", period)), "open": 0})
-            self.redis.expire(key, 3600)
+        job = self.job(job_id)
+        attempt, period = more.pop("attempt", job.get("attempt", f"{job_id}.1")), self.period(now)
+        if not job:
+            job = {"state": "in_doubt", "version": "1", "attempt": attempt}
+            books = " ".join(self.keys.books_of("default", period))
+            made: dict[str, dict[str, Any]] = {
+                self.keys.job(job_id): job,
+                self.keys.attempt(attempt): {"books": books, "open": 0},
+            }
+            for key, fields in made.items():
+                self.redis.hset(key, mapping=fields)
+                self.redis.expire(key, 3600)
+        given = {
+            "version": int(job["version"]), "project": job.get("project", "default"), "books": self.books(attempt),
+            "period": period, **more,
+        }  # fmt: skip
         return list(
             self.scripts.resend(
-                attempt, job_id, "default", self.books(attempt), period=period, probe_us=PROBE, window_ttl_s=7200,
-                now=self.now if now is None else now,
+                attempt, job_id, horizon_us=HORIZON, probe_us=PROBE, window_ttl_s=7200,
+                now=self.now if now is None else now, **given,
             )
         )  # fmt: skip
 
@@ -129,10 +155,12 @@ class Desk:
         }
         return list(self.scripts.move(job_id, old, new, priority, **given))
 
-    def requeue(self, job_id: str, old: State = State.ADMITTED) -> list[str]:
-        """Put a job back in line for another attempt."""
-        number = int(self.redis.hget(self.keys.job(job_id), "attempt_no")) + 1
-        return self.move(job_id, old, State.QUEUED, fields={"attempt_no": number})
+    def requeue(self, job_id: str, old: State = State.ADMITTED, *, booked: bool = False) -> list[str]:
+        """Put a job back in line for another attempt; *booked* gives back what the one before had taken."""
+        number = int(self.redis.hget(self.keys.job(job_id), "attempt_no"))
+        attempt = f"{job_id}.{number}"
+        given = {"booked": (attempt, self.books(attempt), 0, 2)} if booked else {}
+        return self.move(job_id, old, State.QUEUED, fields={"attempt_no": number + 1}, **given)
 
     def cool(self, wait: int, admitted: int | None = None, *, kind: str = "rate") -> tuple[int, int]:
         """Say that the provider answered 429 to a call admitted then."""
@@ -185,7 +213,7 @@ def replayed(journal: list[tuple[str, dict[str, str]]]) -> dict[str, tuple[int, 
                 attempts[entry["attempt"]] = (entry["books"], int(entry["quote"]), 0)
             case "carry":
                 attempts[entry["attempt"]] = (entry["books"], int(entry["amount"]), 0)
-            case "settle" | "release" | "assumed" | "verdict" | "correction":
+            case "settle" | "release" | "assumed" | "verdict" | "correction" | "orphan":
                 attempts[entry["attempt"]] = (entry["books"], int(entry["open"]), int(entry["amount"]))
     totals: dict[str, tuple[int, int]] = {}
     for books, reserved, spent in attempts.values():

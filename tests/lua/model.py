@@ -6,7 +6,8 @@ from bisect import insort
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from desk import HORIZON, HOUR, PATIENCE, PERMIT, Desk, replayed
+from breaker import LONGEST, PAUSE, THRESHOLD, Breaker
+from desk import HORIZON, HOUR, LEASE, PATIENCE, PERMIT, Desk, replayed
 
 from overcrank.clip import Priority
 from overcrank.clock import SECOND
@@ -28,6 +29,7 @@ class Record:
     version: int = 1
     attempt_no: int = 1
     project: str = "default"
+    limit: str = ""
     urgent: bool = False
 
 
@@ -67,6 +69,10 @@ class Rate:
     ppm: int = 1_000_000
     since: int = 0
     cut_at: int = 0
+    taken_at: int = 0
+    full_at: int = 0
+    returned: int = 0
+    returned_at: int = 0
 
     def at(self, now: int) -> int:
         """Return the rate in millionths of the full one at a moment."""
@@ -93,6 +99,8 @@ class Model:
     tries: dict[str, Try] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)  # who asks, and until when it counts as there
+    due: dict[str, int] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
     passed: list[int] = field(default_factory=list)
     parked: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     afoot: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
@@ -101,6 +109,11 @@ class Model:
     def window(self) -> int:
         """The start of the current window."""
         return self.now - self.now % HOUR
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether what leaves now might be charged in the next window."""
+        return self.window + HOUR - self.now <= SECOND // 2
 
     def spacing(self, ppm: int) -> int:
         """Return microseconds between two permits at a rate."""
@@ -178,11 +191,29 @@ class Model:
         tat = min(max(self.rate.tat, self.now), self.now + self.burst * spacing)
         return tat + (turn + 1 - self.burst) * spacing
 
-    def permit(self) -> None:
+    def permit(self, attempt: str) -> None:
         """Use one permit up."""
-        spacing = self.spacing(self.rate.at(self.now))
-        self.rate.tat = min(max(self.rate.tat, self.now), self.now + self.burst * spacing) + spacing
+        rate, spacing = self.rate, self.spacing(self.rate.at(self.now))
+        before = min(max(rate.tat, self.now), self.now + self.burst * spacing)
+        rate.tat, rate.taken_at = before + spacing, self.now
+        if before - self.now < max(1, self.burst // 2) * spacing:
+            rate.full_at, rate.returned = self.now, 0
         self.passed.append(self.now)
+        self.breaker.let_through(attempt, self.now)
+
+    def _unused(self, attempt: str) -> None:
+        """Give the permit of an attempt back that was never sent."""
+        rate, spacing, admitted = self.rate, self.spacing(self.rate.at(self.now)), self.tries[attempt].admitted
+        self.passed.remove(admitted)
+        self.breaker.not_sent(attempt)
+        tat = min(rate.tat, self.now + self.burst * spacing)
+        if rate.taken_at > admitted:
+            returned = 0 if self.now - rate.returned_at > 60 * SECOND else rate.returned
+            if rate.full_at > admitted or returned >= max(1, self.burst // 2):
+                return
+            rate.returned, rate.returned_at = returned + 1, self.now
+        if tat > self.now:
+            rate.tat = max(self.now, tat - spacing)
 
     def admit(self, name: str, worker: str) -> list[str]:
         """Return what the gate has to answer."""
@@ -192,32 +223,29 @@ class Model:
             made = self.tries.get(attempt)
             if job.state == "admitted" and made and made.worker == worker:
                 return ["admitted", str(made.admitted), str(job.version)]
-            return ["moved", job.state]
-        self.waiting.setdefault(name, 0)
+            self.waiting.pop(name, None)
+            return ["parked", job.limit] if job.state == "parked" else ["moved", job.state]
+        self.waiting = {other: until for other, until in self.waiting.items() if until >= self.now}
         if self.lost:
             return self._defer(name, "books-lost", self.now + 2 * SECOND)
         if never := self.beyond(job.quote):
-            del self.waiting[name]
+            self.waiting.pop(name, None)
             return ["refused", str(never[0]), never[1]]
         if limit := self._project_limit(name, job):
-            del self.waiting[name]
-            job.state, job.version = "parked", job.version + 1
+            self.waiting.pop(name, None)
+            job.state, job.version, job.limit = "parked", job.version + 1, limit
             insort(self.parked[job.project], (job.score, name))
             return ["parked", limit]
         if "lane" in self.paused:
             return self._defer(name, "paused", self.now + 2 * SECOND)
         ahead = [other for other in self.waiting if (self.jobs[other].score, other) < (job.score, name)]
         ahead.sort(key=lambda other: (self.jobs[other].score, other))
-        near = ahead[:LOOK]
-        for gone in [other for other in near if self.waiting[other] < self.now]:
-            del self.waiting[gone]
-            ahead.remove(gone)
-            near.remove(gone)
-        why, at = self._blocked(job, len(ahead), near)
+        why, at = self._blocked(job, len(ahead), ahead[:LOOK])
         if why:
             return self._defer(name, why, at)
-        self.permit()
-        del self.waiting[name]
+        self.permit(attempt)
+        self.waiting.pop(name, None)
+        self.due[name] = self.now + LEASE
         self.slots[attempt] = self.now + HORIZON
         self.tries[attempt] = Try(
             worker, self.now, self.window, job.quote, job.quote, project=job.project, urgent=job.urgent
@@ -250,6 +278,19 @@ class Model:
             return left - line.owed_urgent, True
         return left - line.owed_urgent - max(0, min(line.owed, common)), False
 
+    def _shut(self, ahead: int, *, slot: bool) -> tuple[str, int]:
+        """Return why nobody may call who has so many before him; *slot* says that he needs one."""
+        opens = self.opens(ahead)
+        if self.now < self.rate.cool:
+            return "cool-down", max(self.rate.cool, opens)
+        if until := self.breaker.holds(ahead, opens, self.now):
+            return "breaker", until
+        if self.interval and opens > self.now:
+            return "rate", opens
+        if slot and self.concurrency and self.taken() + ahead >= self.concurrency:
+            return "slots", self.now + SECOND
+        return "", 0
+
     def _blocked(self, job: Record, ahead: int, near: list[str]) -> tuple[str, int]:
         line, bypass, short = self._before(ahead, near), False, []
         for cap, day in ((self.cap, False), (self.day_cap, True)):
@@ -257,19 +298,14 @@ class Model:
                 left, past = self._room(cap, line, day=day, urgent=job.urgent)
                 short.append(left < job.quote)
                 bypass = bypass or past
-        ahead = line.urgent if bypass else ahead
-        opens = self.opens(ahead)
-        if self.now < self.rate.cool:
-            return "cool-down", max(self.rate.cool, opens)
-        if self.interval and opens > self.now:
-            return "rate", opens
-        if self.concurrency and self.taken() + ahead >= self.concurrency:
-            return "slots", self.now + SECOND
+        why, at = self._shut(line.urgent if bypass else ahead, slot=True)
+        if why:
+            return why, at
         if short[0]:
             return "urgent-share" if self.share and not job.urgent else "budget", self.window + HOUR
         if short[-1]:
             return "day-budget", self.now - self.now % DAY + DAY
-        return "", 0
+        return ("window-end", self.window + HOUR) if self.ends_soon else ("", 0)
 
     def claim(self, name: str, worker: str) -> list[str]:
         """Return who may send."""
@@ -277,16 +313,24 @@ class Model:
         made = self.tries.get(f"{name}.{job.attempt_no}")
         if job.state != "admitted" or made is None or made.worker != worker or made.state != "reserved":
             return ["moved", job.state]
-        if self.now - made.admitted > PERMIT:
+        if self.now - made.admitted > PERMIT or made.window != self.window or self.ends_soon:
             return ["aged", str(job.version)]
         job.state, job.version, made.state = "submitting", job.version + 1, "submitting"
-        return ["go", str(job.version), str(self.now), 0]
+        self.due[name] = self.now + LEASE
+        return ["go", str(job.version), str(self.now), int(self.breaker.bad > 0)]
+
+    def doubt(self, name: str) -> bool:
+        """Tell whether a job can be in doubt now, and let it be."""
+        job = self.jobs[name]
+        if job.state != "submitting":
+            return False
+        job.state, job.version = "in_doubt", job.version + 1
+        self.due[name] = self.now
+        return True
 
     def settle(self, attempt: str, cost: int, version: int, *, keep: bool, free: bool) -> list[str]:
         """Return what the books have to answer."""
-        made = self.tries.get(attempt)
-        if made is None:
-            return ["unknown"]
+        made = self.tries[attempt]
         if version <= made.version:
             return ["stale", made.state, str(made.cost)]
         made.held, made.cost, made.version = made.held if keep else 0, cost, version
@@ -305,6 +349,9 @@ class Model:
         if made.version < 2:
             made.held, made.cost, made.version, made.state = 0, 0, 2, "released"
             self.slots.pop(attempt, None)
+            if job.state == "admitted":
+                self._unused(attempt)
+        self.due.pop(name, None)
         job.state, job.version, job.attempt_no = "queued", job.version + 1, job.attempt_no + 1
         return True
 
@@ -316,18 +363,64 @@ class Model:
             rate.ppm, rate.since, rate.cut_at = max(100_000, full * 7 // 10), self.now, self.now
             rate.tat = self.now + -(-max(0, rate.tat - self.now) * full // rate.ppm)
         rate.cool = max(rate.cool, self.now + wait)
+        rate.taken_at = rate.full_at = self.now
         rate.tat = max(rate.tat, self.now, rate.cool + (self.burst - 1) * self.spacing(rate.at(rate.cool)))
         return rate.cool, rate.at(self.now)
 
-    def resend(self) -> list[str]:
-        """Return whether an attempt may be sent once more."""
-        opens = self.opens(0)
-        if self.now < self.rate.cool:
-            return ["deferred", "cool-down", str(max(self.rate.cool, opens, self.now + 1000))]
-        if self.interval and opens > self.now:
-            return ["deferred", "rate", str(max(opens, self.now + 1000))]
-        self.permit()
-        return ["go", str(self.now)]
+    def resend(self, name: str, version: int) -> list[str]:
+        """Return whether a job's attempt may be sent once more."""
+        job = self.jobs[name]
+        attempt = f"{name}.{job.attempt_no}"
+        if job.state != "in_doubt" or job.version != version:
+            return ["moved", job.state]
+        if self.lost or self.paused & {"lane", f"project:{job.project}"}:
+            return ["deferred", "books-lost" if self.lost else "paused", str(self.now + 2 * SECOND), str(self.now)]
+        why, at = self._shut(0, slot=self.slots.get(attempt, 0) <= self.now)
+        if why:
+            return ["deferred", why, str(max(at, self.now + 1000)), str(self.now)]
+        if self.ends_soon:
+            return ["deferred", "window-end", str(max(self.window + HOUR, self.now + 1000)), str(self.now)]
+        if not self._carried(self.tries[attempt]):
+            return ["deferred", "budget", str(self.now + 2 * SECOND), str(self.now)]
+        self.permit(attempt)
+        self.slots[attempt] = self.now + HORIZON
+        job.version += 1
+        return ["go", str(self.now), str(job.version)]
+
+    def _carried(self, made: Try) -> bool:
+        """Tell whether an attempt's money is in the current window, or had room to come along into it."""
+        if made.window == self.window or made.version > 1:
+            return True
+        amount, today = made.held or made.quote, made.window - made.window % DAY == self.now - self.now % DAY
+        more = amount - (made.held + made.cost if today else 0)
+        project, urgent = made.project, made.urgent
+        if amount > self._room(self.cap, Line(), day=False, urgent=urgent)[0]:
+            return False
+        if self.project_cap is not None and amount > self.project_cap - self.used(project=project):
+            return False
+        if self.day_cap is not None and more > max(0, self._room(self.day_cap, Line(), day=True, urgent=urgent)[0]):
+            return False
+        day = self.project_day_cap
+        if day is not None and more > max(0, day - self.used(day=True, project=project)):
+            return False
+        made.window, made.held, made.cost, made.version, made.state = self.window, amount, 0, 0, "submitting"
+        return True
+
+    def take_due(self, most: int) -> list[str]:
+        """Return who must be looked at now, and let whoever asks have them for a lease."""
+        found = sorted((at, name) for name, at in self.due.items() if at <= self.now)[:most]
+        for _, name in found:
+            self.due[name] = self.now + LEASE
+        return [name for _, name in found]
+
+    def renew(self, in_hand: list[tuple[str, str]]) -> int:
+        """Return how many jobs a heartbeat renews."""
+        renewed = 0
+        for name, state in in_hand:
+            if self.jobs[name].state == state and name in self.due:
+                renewed += self.due[name] != self.now + LEASE
+                self.due[name] = self.now + LEASE
+        return renewed
 
 
 class Play:
@@ -440,17 +533,42 @@ class Play:
             wait, admitted, kind="rate" if cut else "none"
         )
 
-    def resend(self) -> None:
-        """Ask to send once more."""
-        said = self.desk.resend()
-        expected = self.model.resend()
-        assert expected == said[: len(expected)]
+    def doubt(self, name: str) -> None:
+        """Let an answer be lost."""
+        said = self.desk.move(name, State.SUBMITTING, State.IN_DOUBT, due_in_us=0)
+        assert self.model.doubt(name) == (said[0] == "moved")
+
+    def resend(self, name: str, version: int) -> None:
+        """Ask to send once more, as somebody who knows the job at a version."""
+        assert self.model.resend(name, version) == self.desk.resend(job_id=name, version=version)
+
+    def heard(self, attempt: str, admitted: int, *, good: bool) -> None:
+        """Tell the breaker what came of a call."""
+        said = self.desk.scripts.heard(
+            attempt, good=good, admitted_us=admitted, threshold=THRESHOLD, pause_us=PAUSE, longest_us=LONGEST,
+            now=self.desk.now,
+        )  # fmt: skip
+        assert self.model.breaker.heard(attempt, admitted, self.model.now, good=good) == list(said)
+
+    def leave(self, name: str) -> None:
+        """Give up a place in line."""
+        assert int(self.model.waiting.pop(name, None) is not None) == self.desk.scripts.leave(name)
+
+    def take_due(self, most: int) -> None:
+        """Take jobs that are due."""
+        assert self.model.take_due(most) == self.desk.scripts.due(most, LEASE, now=self.desk.now)
+
+    def renew(self, in_hand: list[tuple[str, str]]) -> None:
+        """Send a heartbeat for jobs in the states they are believed to be in."""
+        said = self.desk.scripts.renew("anna", LEASE, [(n, State(s)) for n, s in in_hand], now=self.desk.now)
+        assert self.model.renew(in_hand) == said
 
     def holds(self) -> None:
         """Look at everything that must hold at any time."""
         model, desk = self.model, self.desk
         books = {desk.window_key(start): book for start, book in model.books().items()}
-        for key, (reserved, spent) in books.items():
+        gone = {key: (0, 0) for key in desk.redis.keys("*}:window:*") if key not in books}  # all of it was carried
+        for key, (reserved, spent) in {**books, **gone}.items():
             stored = tuple(int(value or 0) for value in desk.redis.hmget(key, "reserved", "spent"))
             assert (reserved, spent) == stored, "the counters are the sums over the attempts"
             assert reserved >= 0
@@ -472,6 +590,13 @@ class Play:
             )
         for project, line in model.parked.items():
             assert [name for _, name in line] == desk.redis.zrange(desk.keys.parked(project), 0, -1)
+        assert model.due == {name: int(at) for name, at in desk.redis.zrange(desk.keys.due, 0, -1, withscores=True)}
+        assert set(model.waiting) == set(desk.redis.zrange(desk.keys.holders, 0, -1)) == set(
+            desk.redis.zrange(desk.keys.present, 0, -1)
+        ) == set(desk.redis.hkeys(desk.keys.quotes))  # fmt: skip
+        assert {name for name, made in model.tries.items() if made.held} == set(
+            desk.redis.zrange(desk.keys.open, 0, -1)
+        ), "what has something reserved is known to be open"
         waiting = sum(job.quote for job in model.jobs.values() if job.state in {"queued", "parked"})
         assert waiting == int(desk.redis.hget(desk.keys.counters, "waiting_cost") or 0), "what waits is known in money"
         within(model.passed, model.burst, model.interval)

@@ -26,14 +26,23 @@ MUTANTS = [
     Mutant("book", "report.free and redis", "false and redis", "a slot is never freed"),
     Mutant("book", "'open', int(open), 'cost'", "'cost'", "what is open is not written down"),
     Mutant("book", "if open == 0 then", "if true then", "the record of an attempt in doubt expires"),
-    Mutant("book", "'amount', int(report.cost)", "'amount', int(spent)", "the journal tells differences"),
+    Mutant(
+        "book",
+        "'state', report.state, 'amount', int(report.cost)",
+        "'state', report.state, 'amount', int(spent)",
+        "the journal tells differences",
+    ),
     Mutant("book", "math.max(0, report.cost - num(was[5]))", "0", "an overrun is not seen"),
     Mutant(
         "book",
-        "if not was[1] or was[6] ~= table.concat(books, ' ') then return {'unknown'} end",
+        "if was[6] ~= table.concat(books, ' ') then return {'unknown'} end",
         "",
-        "a report from nowhere is booked",
+        "a report is booked in books the attempt is not in",
     ),
+    Mutant("book", "redis.call('XADD', journal, '*', 'entry', 'orphan'", "local _ = ('x'", "an orphan is not told"),
+    Mutant("book", "redis.call('EXPIRE', attempt, keep_for.attempt_s) -- what", "-- what", "an orphan stays for ever"),
+    Mutant("book", "if report.free then redis.call('ZREM', slots, attempt_id) end", "", "an orphan keeps its slot"),
+    Mutant("book", "'quote', int(report.cost), 'settled'", "'settled'", "an orphan is told to be an overrun"),
     Mutant("book", "if reserved + spent < 0 then", "if false then", "returned money wakes nobody"),
     Mutant("budgets", "used = num(is[1]) + num(is[2])", "used = num(is[2])", "room ignores what is reserved"),
     Mutant("budgets", "used = num(is[1]) + num(is[2])", "used = num(is[1])", "room ignores what is spent"),
@@ -115,7 +124,42 @@ MUTANTS = [
     Mutant("release", "[1] ~= job_id then break end", "[1] == nil then break end", "the parked go out of order"),
     Mutant("release", "redis.call('ZADD', unsent, int(now), job_id)", "", "a job let go has no message"),
     Mutant("resend", "reserve(lane, new, found, project, amount, urgent, window_ttl_s)", "", "nothing comes along"),
-    Mutant("resend", "found[i].cap - found[i].used < amount", "false", "what comes along breaks the cap"),
+    Mutant("resend", "if left and more > 0 and left < more then", "if false then", "what comes along breaks the cap"),
+    Mutant("resend", "old[i] == new[i] and held + cost or 0", "0", "a book it is in already needs room once more"),
+    Mutant("resend", "if not found[1].cap then", "if false then", "without caps it is sent again"),
+    Mutant("resend", "if found.lost then", "if false then", "lost books are carried into"),
+    Mutant("resend", "if found.paused or found.project_paused then", "if false then", "a paused lane sends again"),
+    Mutant("resend", "found.paused or found.project_paused", "found.paused", "a paused project sends again"),
+    Mutant("resend", "i < 3 and room(found[i], found.share, ALONE, urgent) or", "", "bulk is carried into the share"),
+    Mutant("resend", "if urgent and i < 3 then", "if false then", "the old book keeps what urgent jobs used"),
+    Mutant("resend", "if said[1] and are_sums(said[2], said[3], said[4]) then", "if true then", "begun anew"),
+    Mutant("resend", "held > 0 and held or num(was[4])", "held", "what was assumed is sent without money"),
+    Mutant("resend", "redis.call('HINCRBY', book, 'spent', int(0 - cost))", "", "what was assumed is booked twice"),
+    Mutant("resend", "and num(was[10]) < 2 then", "then", "what is known to be charged is reserved again"),
+    Mutant("resend", "redis.call('PERSIST', attempt)", "", "the record of what is sent again expires"),
+    Mutant("resend", "redis.call('ZADD', open, 'NX', int(now), attempt_id)", "", "the journal forgets what is open"),
+    Mutant("resend", "'cost', 0, 'version', 0)", "'cost', 0)", "what is assumed once more is not booked"),
+    Mutant("resend", "redis.call('XADD', journal, '*', 'entry', 'carry'", "local _ = ('x'", "the journal is not told"),
+    Mutant(
+        "resend",
+        "redis.call('HSET', job, 'books', books, 'assumed', 0,",
+        "redis.call('HSET', job, 'assumed', 0,",
+        "stale",
+    ),
+    Mutant("resend", "or was[1] ~= table.concat(old, ' ') then", "then", "stale books are carried"),
+    Mutant("resend", "is[2] ~= version or", "", "who does not know the job sends it"),
+    Mutant("resend", "is[3] ~= attempt_id or", "", "an attempt before the current one is sent again"),
+    Mutant("resend", "is[1] ~= 'in_doubt' or", "", "what has been accepted is sent again"),
+    Mutant(
+        "resend", "int(redis.call('HINCRBY', job, 'version', 1))", "int(num(version) + 1)", "a stale caller is not seen"
+    ),
+    Mutant("resend", "blocked(pace, lapsed and slots, 0, now)", "blocked(pace, nil, 0, now)", "it needs no slot"),
+    Mutant("resend", "blocked(pace, lapsed and slots, 0, now)", "blocked(pace, slots, 0, now)", "it waits for its own"),
+    Mutant("resend", "redis.call('ZADD', slots, int(now + horizon_us), attempt_id)", "", "it takes no slot"),
+    Mutant("resend", "'resent', int(now)", "'resent', 0", "a complaint about it is about another call"),
+    Mutant(
+        "move", "if told[1] == 'unknown' then return {'stale', is[1], is[2]} end", "", "a stale verdict moves the job"
+    ),
     Mutant(
         "allow", "if beside and (layer == 'configured' or value == '') then", "if false then", "a restart overrules"
     ),
@@ -183,7 +227,7 @@ MUTANTS = [
     Mutant("pace", "now + is.burst * is.spacing)", "now + 1e15)", "a raised rate waits out old debt"),
     Mutant("pace", "math.ceil(is.interval * 1000000 / ppm)", "is.interval", "a lowered rate is ignored"),
     Mutant(
-        "pace", "(ahead + 1 - is.burst) * is.spacing", "(1 - is.burst) * is.spacing", "all are told the same moment"
+        "pace", "(ahead + 1 - is.steady) * is.spacing", "(1 - is.steady) * is.spacing", "all are told the same moment"
     ),
     Mutant("pace", "+ ahead >= is.most", ">= is.most", "who comes first gets the slot"),
     Mutant("pace", "+ ahead >= is.most", "+ ahead > is.most", "one slot too many"),
@@ -192,8 +236,17 @@ MUTANTS = [
     Mutant("line", "redis.call('ZRANK', holders", "redis.call('ZREVRANK', holders", "the line is the wrong way round"),
     Mutant("line", "math.min(rank, LOOK) - 1", "-1", "those behind count as ahead"),
     Mutant("line", "line.count + math.max(0, rank - LOOK)", "line.count", "the seventeenth counts like the first"),
-    Mutant("line", "if num(there[i]) < now then", "if false then", "who went away holds up the rest"),
-    Mutant("line", "if num(there[i]) < now then", "if num(there[i]) <= now then", "somewhat late is too late"),
+    Mutant("line", "if #gone > 0 then", "if false then", "who went away holds up the rest"),
+    Mutant("line", "int(now - 1), 'LIMIT'", "int(now), 'LIMIT'", "somewhat late is too late"),
+    Mutant("line", "'LIMIT', 0, GONE)", "'LIMIT', 0, 16)", "many dead holders make the living wait"),
+    Mutant("line", "if not there[i] then", "if false then", "who is half lost blocks the line for ever"),
+    Mutant("line", "math.max(kept, line.owed_urgent)", "kept", "bulk takes the room of urgent jobs ahead"),
+    Mutant(
+        "line",
+        "then return left - line.owed_urgent, true",
+        "then return left, true",
+        "urgent passes urgent in the share",
+    ),
     Mutant("admit", "math.min(at, now + patience_us)", "at", "the gate waits for an hour for who went away"),
     Mutant("admit", "at = math.max(at, now + 1000)", "", "who is told to come back at once asks without end"),
     Mutant("admit", "if not pace.set or pace.length <= 0 then", "if pace.length <= 0 then", "fails open"),
@@ -203,8 +256,26 @@ MUTANTS = [
     # who may send
     Mutant("claim", "held[1] ~= worker", "false", "any worker may send"),
     Mutant("claim", "held[3] ~= 'reserved'", "false", "a permit given back is still good"),
+    Mutant("claim", "is[2] ~= attempt_id", "false", "an attempt before the current one is sent"),
     Mutant("claim", "> permit_us", ">= permit_us", "a permit ages too early"),
     Mutant("claim", "if now - num(held[2]) > permit_us", "if false", "a permit never ages"),
+    Mutant("claim", "or held[4] ~= current", "", "a permit is used in a window that has no room for it"),
+    Mutant("claim", "{lane_window, lane_day, project_window, project_day}", "{num(held[4])}", "no permit is good"),
+    Mutant("claim", "or ends_soon(start, length, day, now) then", "then", "a call is charged in the next window"),
+    Mutant(
+        "admit", "if ends then return defer('window-end', ends) end", "", "what can not leave any more is let through"
+    ),
+    Mutant("resend", "local ends = ends_soon(start, length, day, now)", "local ends", "charged in the next"),
+    Mutant(
+        "budgets",
+        "math.min(500000, math.floor(length / 40))",
+        "math.floor(length / 40)",
+        "a minute of each hour is idle",
+    ),
+    Mutant("budgets", "math.min(500000, math.floor(length / 40))", "500000", "half of a short window is idle"),
+    Mutant("claim", "if other then return other end", "", "the client's clock says that a permit is good"),
+    Mutant("claim", "or set == 0", "", "without limits it is sent"),
+    Mutant("admit", "if is[1] == 'parked' and is[3] == attempt_no then", "if false then", "told other things twice"),
     Mutant("claim", "redis.call('ZADD', due", "redis.call('ZADD', KEYS[5]", "nobody looks after what is being sent"),
     # jobs
     Mutant("move", "is[1] ~= old or", "", "a move from any state"),
@@ -228,7 +299,7 @@ MUTANTS = [
     Mutant("cool", "kind == 'rate' and", "", "a refusal for concurrency slows the rate"),
     Mutant("cool", "math.max(100000,", "math.max(0,", "the rate falls to nothing"),
     Mutant("cool", "math.max(num(at[2]), now + wait_us)", "now + wait_us", "a later complaint shortens the wait"),
-    Mutant("cool", "ends + (num(set[2]) - 1) * spacing", "0", "a cool-down ends with a burst"),
+    Mutant("cool", "ends + (pacing(lane, limits, now).steady - 1) * spacing", "0", "a burst at its end"),
     Mutant("cool", "/ rate(ends))", "/ rate(now))", "a permit is idle when it ends"),
     Mutant("resend", "if why then", "if false then", "a repetition waits for nothing"),
     Mutant("resend", "take(lane, pace, attempt_id, probe_us, now)", "", "a repetition is not counted"),
@@ -250,13 +321,39 @@ MUTANTS = [
         "heard", "not probing and admitted_us <= num(at[4])", "false", "an answer from before the trouble closes it"
     ),
     Mutant(
-        "heard", "redis.call('HDEL', lane, 'bad', 'open_until'", "redis.call('HDEL', lane, 'open_until'", "not in a row"
+        "heard", "redis.call('HDEL', lane, 'bad', 'bad_call'", "redis.call('HDEL', lane, 'bad_call'", "not in a row"
     ),
     Mutant(
         "heard", "if at[2] and not probing then return", "if false then return", "one flight opens it again and again"
     ),
+    Mutant("heard", "if at[2] then redis.call('PUBLISH', wake, 'lane') end", "", "who waits for the breaker sleeps on"),
+    Mutant("heard", "if not at[2] and at[6] == call then", "if false then", "one bad answer told twice is two"),
     Mutant("pace", "if now < is.open_until then", "if false then", "an open breaker lets through"),
     Mutant("pace", "is.probe and now < is.probe_until", "false", "everybody is a probe"),
     Mutant("pace", "and now < is.probe_until", "", "a dead prober blocks for ever"),
     Mutant("pace", "(ahead > 0 or", "(false or", "who comes first is the probe"),
+    # what comes back, and bursts
+    Mutant("move", "if old == 'admitted' and", "if", "a call that was made is not counted"),
+    Mutant(
+        "move", "then untake(lane, limits, booked, num(is[5]), now) end", "then local _ = 0 end", "permits are lost"
+    ),
+    Mutant("pace", "if is.probe == attempt_id then", "if false then", "who is not sent blocks the breaker"),
+    Mutant("pace", "if is.probe == attempt_id then", "if true then", "anybody's return lets a second probe go"),
+    Mutant("pace", "if not since[1] then return end", "", "a lost lane is quicker than it may be"),
+    Mutant("pace", "if num(since[2]) > admitted_us or", "if", "a full bucket takes one more"),
+    Mutant(
+        "pace",
+        "or returned >= math.max(1, math.floor(is.steady / 2)) then",
+        "then",
+        "more come back than there was room",
+    ),
+    Mutant("pace", "if num(since[1]) > admitted_us then", "if true then", "a dead worker's permits do not all return"),
+    Mutant(
+        "pace", "is.steady = is.interval > 0 and", "is.steady = false and", "calls that pass each other are refused"
+    ),
+    Mutant("pace", "return at_once and now or", "return", "a fast lane has no burst"),
+    Mutant("pace", "(ahead + 1 - is.burst)", "(1 - is.burst)", "who comes first has the burst"),
+    Mutant("pace", "now - is.rested <= OVERTAKING / 2 and", "", "a burst is late and meets what followed"),
+    Mutant("pace", "now - num(at[1]) >= OVERTAKING and now or", "now or", "a burst is saved up while calls go on"),
+    Mutant("cool", ", 'taken_at', int(now), 'full_at', int(now))", ")", "a cool-down ends with what came back"),
 ]

@@ -1,16 +1,22 @@
 """The breaker, and how many generations there may be at once after the provider said there are too many."""
 
+from itertools import count
+
 from desk import MS, PROBE, Desk
 
 from overcrank.clock import SECOND
 
+CALLS = count()
 
-def hear(desk: Desk, *, good: bool, attempt: str = "x.1", admitted: int | None = None, threshold: int = 3) -> list[str]:
-    """Say what came of a call."""
+
+def hear(
+    desk: Desk, *, good: bool, attempt: str | None = None, admitted: int | None = None, threshold: int = 3
+) -> list[str]:
+    """Say what came of a call, each time of another."""
     return list(
         desk.scripts.heard(
-            attempt, good=good, admitted_us=desk.now if admitted is None else admitted, threshold=threshold,
-            pause_us=2 * SECOND, longest_us=5 * SECOND, now=desk.now,
+            attempt or f"x{next(CALLS)}.1", good=good, admitted_us=desk.now if admitted is None else admitted,
+            threshold=threshold, pause_us=2 * SECOND, longest_us=5 * SECOND, now=desk.now,
         )
     )  # fmt: skip
 
@@ -104,6 +110,24 @@ def test_a_good_answer_from_before_the_trouble_proves_nothing(desk: Desk) -> Non
     until = broken(desk)
     assert ["open", str(until)] == hear(desk, good=True, admitted=before)
     assert ["closed"] == hear(desk, good=True, admitted=desk.now + 1)
+
+
+def test_who_waits_for_the_breaker_is_woken(desk: Desk) -> None:
+    """As soon as it is closed, and not by each good answer."""
+    with desk.redis.pubsub(ignore_subscribe_messages=True) as listening:
+        listening.subscribe(desk.keys.wake)
+        while not listening.subscribed or listening.get_message(timeout=0.1):
+            pass
+        hear(desk, good=True)
+        until = broken(desk)
+        desk.now = until
+        hear(desk, good=True)
+        desk.redis.publish(desk.keys.wake, "end")
+        said = []
+        while "end" not in said:
+            message = listening.get_message(timeout=1)
+            said += [message["data"]] if message else []
+    assert ["lane", "end"] == said
 
 
 def crowd(desk: Desk, count: int, concurrency: int) -> None:

@@ -47,7 +47,7 @@ def test_a_projects_cap_parks_its_job_and_nobody_elses(desk: Desk) -> None:
     assert ["b"] == desk.redis.zrange(desk.keys.state(State.PARKED, Priority.NORMAL), 0, -1)
     assert {"film"} == desk.redis.smembers(desk.keys.parks)
     assert [] == desk.redis.zrange(desk.keys.holders, 0, -1)
-    assert ["moved", "parked"] == desk.admit("b", quote=3)
+    assert ["parked", "project-budget"] == desk.admit("b", quote=3)
 
 
 def test_a_projects_day_parks_too(desk: Desk) -> None:
@@ -170,6 +170,20 @@ def test_a_paused_lane_holds_and_a_paused_project_parks(desk: Desk) -> None:
     assert ["parked", "project-paused"] == desk.admit("b")
 
 
+def test_urgent_jobs_ahead_have_the_share_first(desk: Desk) -> None:
+    """Where nothing but the share is left, an urgent job takes none that an urgent one before it waits for."""
+    desk.limits(cap=10, concurrency=1)
+    desk.caps(**{"lane/urgent": 50})
+    for name, priority, quote, ago in (("running", "bulk", 5, 3), ("bulk", "bulk", 2, 2), ("u1", "urgent", 3, 0),
+                                       ("u2", "urgent", 3, 0)):  # fmt: skip
+        desk.enter(name, Priority(priority), now=desk.now - ago * HOUR)
+        desk.admit(name, quote=quote)
+    desk.limits(cap=10, concurrency=9)
+    assert ["deferred", "urgent-share"] == desk.admit("bulk", quote=2)[:2]
+    assert ["deferred", "budget"] == desk.admit("u2", quote=3)[:2]
+    assert "admitted" == desk.admit("u1", quote=3)[0]
+
+
 def used(desk: Desk) -> None:
     """Use every book once."""
     desk.enter("a", project="film")
@@ -233,9 +247,7 @@ def test_a_settlement_does_not_begin_a_lost_book_from_the_middle(desk: Desk) -> 
 
 def test_an_attempt_that_is_sent_again_in_a_later_window_brings_its_money_along(desk: Desk) -> None:
     """So what the vendor charges in a window was reserved in it; in the old one it is given back."""
-    desk.enter("a", Priority.URGENT, project="default")
-    desk.admit("a", quote=6)
-    desk.claim("a")
+    desk.doubtful("a", priority=Priority.URGENT, quote=6)
     then = desk.now
     desk.limits(cap=10)
     desk.pass_time(HOUR)
@@ -260,9 +272,7 @@ def test_an_attempt_that_is_sent_again_in_a_later_window_brings_its_money_along(
 def test_what_comes_along_above_a_lowered_cap_is_not_told_to_have_been_let_in(desk: Desk) -> None:
     """The day's book holds it already; that its cap was lowered since is nobody's mistake."""
     desk.caps(**{"lane/day": 10})
-    desk.enter("a")
-    desk.admit("a", quote=8)
-    desk.claim("a")
+    desk.doubtful("a", quote=8)
     desk.caps(**{"lane/day": 5})
     desk.pass_time(HOUR)
     assert "go" == desk.resend(job_id="a")[0]

@@ -68,6 +68,16 @@ def test_an_attempt_before_the_current_one_can_not_be_claimed(desk: Desk) -> Non
     assert "go" == desk.claim("a", number=2)[0]
 
 
+def test_a_permit_of_an_attempt_before_the_current_one_is_no_permit(desk: Desk) -> None:
+    """Also where it was never given back."""
+    desk.enter("a")
+    desk.admit("a")
+    desk.requeue("a")
+    desk.admit("a")
+    assert ["moved", "admitted"] == desk.claim("a", number=1)
+    assert "go" == desk.claim("a", number=2)[0]
+
+
 def test_a_move_sets_state_fields_indexes_and_due_time(desk: Desk) -> None:
     """All together, and the version grows by one."""
     desk.enter("a")
@@ -76,7 +86,7 @@ def test_a_move_sets_state_fields_indexes_and_due_time(desk: Desk) -> None:
     answer = desk.move(
         "a", State.SUBMITTING, State.GENERATING, version=3, due_in_us=9, fields={"generation_id": "g", "note": ""}
     )
-    assert ["moved", "4", str(desk.now)] == answer
+    assert ["moved", "4", str(desk.now), ""] == answer
     assert {"state": "generating", "generation_id": "g", "version": "4"}.items() <= desk.job("a").items()
     assert desk.redis.zscore(desk.keys.due, "a") == desk.now + 9
     assert 0 == desk.redis.zcard(desk.keys.prefix + "jobs:submitting")

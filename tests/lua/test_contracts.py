@@ -17,7 +17,10 @@ TEXTS = {verb: FOLDER.joinpath(f"{verb}.lua").read_text("utf-8") for verb in VER
 LONGEST = 90
 SHARED = ("prelude", *sorted({part for parts in PARTS.values() for part in parts}))
 PERIOD = Period(9, 10_000_000, 11)
-PERIODS = {"admit": PERIOD, "release": Period(2, 3, 4), "resend": Period(3, 4, 5), "grant": Period(3, 4, 5)}
+PERIODS = {
+    "admit": PERIOD, "release": Period(2, 3, 4), "resend": Period(4, 5, 6), "claim": Period(4, 5, 6),
+    "grant": Period(3, 4, 5),
+}  # fmt: skip
 BOOKS = ("lane_window", "lane_day", "project_window", "project_day")
 
 
@@ -50,7 +53,8 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
                   now=17)  # fmt: skip
     scripts.leave("job_id")
     scripts.release("project", ["job_id"], period=Period(2, 3, 4), now=5)
-    scripts.claim("job_id", "attempt_id", worker="worker", permit_us=4, lease_us=5, now=6)
+    scripts.claim("job_id", "attempt_id", project="project", worker="worker", period=Period(4, 5, 6), permit_us=7,
+                  lease_us=8, now=9)  # fmt: skip
     scripts.move("job_id", State.GENERATING, State.FAILED, Priority.BULK, {"field": "value"}, version=3, due_in_us=5,
                  ttl_s=6, unsent=True, booked=("attempt_id", BOOKS, 9, 10), project="project", keep_for=KeepFor(11, 12),
                  now=13)  # fmt: skip
@@ -60,8 +64,8 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     scripts.renew("worker", 2, [("job_id", State.ADMITTED)], now=3)
     scripts.cool(1, 2, kind="kind", now=4)
     scripts.heard("attempt_id", good=True, admitted_us=3, threshold=4, pause_us=5, longest_us=6, now=7)
-    scripts.resend("attempt_id", "job_id", "project", tuple(f"old_{book}" for book in BOOKS), period=Period(3, 4, 5),
-                   probe_us=6, window_ttl_s=7, now=8)  # fmt: skip
+    scripts.resend("attempt_id", "job_id", 2, "project", tuple(f"old_{book}" for book in BOOKS),
+                   period=Period(4, 5, 6), horizon_us=7, probe_us=8, window_ttl_s=9, now=10)  # fmt: skip
     scripts.allow("allowed", "layer", {"name": "value"}, entry="entry", now=3)
     scripts.grant(1, "project", 6, higher=True, period=Period(3, 4, 5), window_ttl_s=8, now=9)
     scripts.trim("first_entry", "keep_from", 3, [(scripts.keys.limits, "entry", "layer", "name")])

@@ -121,15 +121,15 @@ def test_a_lowered_rate_spaces_admissions_wider(desk: Desk) -> None:
 
 
 def test_a_permit_to_repeat_takes_its_turn_in_the_rate(desk: Desk) -> None:
-    """It is one more call for the provider, so it counts like any other; money and slot it has already."""
+    """It is one more call for the provider, so it counts like any other; its slot it has from then on."""
     desk.limits(interval=100 * MS, burst=2, concurrency=1)
-    assert ["go", str(desk.now)] == desk.resend()
+    assert ["go", str(desk.now), "2"] == desk.resend()
     assert "go" == desk.resend()[0]
     at = desk.now + 100 * MS
     assert ["deferred", "rate", str(at)] == desk.resend()[:3]
     assert "deferred" == desk.resend(at - 1)[0]
     assert "go" == desk.resend(at)[0]
-    assert set() == desk.slots()
+    assert {"again.1"} == desk.slots()
 
 
 def test_calls_and_repetitions_share_one_rate(desk: Desk) -> None:

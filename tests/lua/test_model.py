@@ -88,7 +88,8 @@ class Life(RuleBasedStateMachine):
     )  # fmt: skip
     def settle(self, name: str, number: int, **report: Any) -> None:
         """A report about one of its attempts arrives, early, late, or again."""
-        self.play.settle(f"{name}.{number}", **report)
+        if f"{name}.{number}" in self.play.model.tries:
+            self.play.settle(f"{name}.{number}", **report)
 
     @rule(name=names, behind=st.integers(0, 1))
     def give_back(self, name: str, behind: int) -> None:
@@ -100,10 +101,56 @@ class Life(RuleBasedStateMachine):
         """The provider says 429."""
         self.play.cool(**complaint)
 
-    @rule()
-    def resend(self) -> None:
-        """An attempt in doubt is to be sent again."""
-        self.play.resend()
+    @rule(name=names)
+    def doubt(self, name: str) -> None:
+        """The answer to what was sent is lost."""
+        self.play.doubt(name)
+
+    @rule(name=names, behind=st.integers(0, 1), times=st.integers(1, 2))
+    def resend(self, name: str, behind: int, times: int) -> None:
+        """Somebody who knows the job, or knew it a version ago, wants to send it again, perhaps twice."""
+        version = self.play.model.jobs[name].version - behind
+        for _ in range(times):
+            self.play.resend(name, version)
+
+    @rule(
+        name=names, rival=names, worker=WORKERS, after=st.sampled_from([0, 900 * SECOND, HOUR]), assumed=st.booleans()
+    )
+    def goes_astray(self, name: str, rival: str, worker: str, after: int, assumed: bool) -> None:
+        """All of it, as it mostly goes: sent, no answer, perhaps booked as charged, and sent again beside a rival."""
+        model = self.play.model
+        self.play.admit(name, worker)
+        self.play.claim(name, worker)
+        self.play.doubt(name)
+        job = model.jobs[name]
+        if assumed and job.state == "in_doubt":
+            self.play.settle(f"{name}.{job.attempt_no}", job.quote, 1)
+        self.play.pass_time(after)
+        self.play.admit(rival, worker)
+        self.play.resend(name, job.version)
+
+    @rule(name=names, ago=st.integers(0, 3 * SECOND), good=st.booleans(), times=st.integers(1, 2))
+    def heard(self, name: str, ago: int, good: bool, times: int) -> None:
+        """A call was answered as it should be, or not; perhaps it is told twice."""
+        job = self.play.model.jobs[name]
+        admitted = self.play.model.now - ago
+        for _ in range(times):
+            self.play.heard(f"{name}.{job.attempt_no}", admitted, good=good)
+
+    @rule(name=names)
+    def leave(self, name: str) -> None:
+        """Its message is handed back."""
+        self.play.leave(name)
+
+    @rule(most=st.integers(1, 3))
+    def take_due(self, most: int) -> None:
+        """Somebody looks after what is due."""
+        self.play.take_due(most)
+
+    @rule(some=st.lists(st.tuples(names, st.sampled_from(["admitted", "submitting", "in_doubt"])), max_size=3))
+    def renew(self, some: list[tuple[str, str]]) -> None:
+        """A worker says what it has in hand."""
+        self.play.renew(some)
 
     @rule(span=SPANS)
     def pass_time(self, span: int) -> None:

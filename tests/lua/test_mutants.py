@@ -14,7 +14,9 @@ import test_claim_move
 import test_enter
 import test_lane_scripts
 import test_parking
+import test_permits
 import test_rebuild
+import test_resend
 import test_settle
 from desk import Desk
 from model import Play
@@ -26,15 +28,17 @@ from overcrank.clip import Priority
 
 FIRST: dict[str, list[ModuleType]] = {
     "admit": [test_admit], "leave": [test_admit], "book": [test_settle, test_claim_move], "settle": [test_settle],
-    "claim": [test_claim_move], "move": [test_claim_move], "enter": [test_enter], "budgets": [test_budgets, test_admit],
-    "line": [test_admit, test_budgets], "park": [test_parking, test_budgets], "release": [test_parking],
-    "pace": [test_admit, test_breaker], "heard": [test_breaker], "cool": [test_lane_scripts, test_breaker],
-    "resend": [test_lane_scripts, test_budgets], "allow": [test_allowed, test_budgets],
+    "claim": [test_claim_move, test_permits], "move": [test_claim_move, test_permits],
+    "enter": [test_enter], "budgets": [test_budgets, test_admit],
+    "line": [test_permits, test_admit, test_budgets], "park": [test_parking, test_budgets], "release": [test_parking],
+    "pace": [test_permits, test_admit, test_breaker],
+    "heard": [test_breaker, test_permits], "cool": [test_lane_scripts, test_breaker],
+    "resend": [test_resend, test_lane_scripts], "allow": [test_allowed, test_budgets],
     "grant": [test_allowed], "trim": [test_rebuild], "rebuild": [test_rebuild],
 }  # fmt: skip
 ALL = [
     test_admit, test_settle, test_claim_move, test_enter, test_lane_scripts, test_budgets, test_parking, test_breaker,
-    test_allowed, test_rebuild,
+    test_permits, test_resend, test_allowed, test_rebuild,
 ]  # fmt: skip
 
 

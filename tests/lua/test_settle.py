@@ -2,7 +2,7 @@
 
 from itertools import permutations
 
-from desk import HOUR, USD, Desk, replayed
+from desk import HOUR, KEEP_FOR, USD, Desk, replayed
 
 from overcrank.scripts import CORRECTED, DECIDED, OBSERVED
 
@@ -120,11 +120,33 @@ def test_a_slot_can_stay_when_the_money_is_settled(desk: Desk) -> None:
     assert (0, 7) == desk.book()
 
 
-def test_an_attempt_nobody_reserved_for_is_not_booked(desk: Desk) -> None:
-    """A report about something unknown changes no book."""
-    stored = desk.everything()
-    assert ["unknown"] == desk.settle("nobody", 7)
+def test_what_is_booked_elsewhere_by_now_is_not_booked(desk: Desk) -> None:
+    """A report from somebody who does not know that the attempt is in another window's books changes nothing."""
+    admitted(desk)
+    stored, others = desk.everything(), desk.keys.books_of("default", desk.period(desk.now + HOUR))
+    said = desk.scripts.settle("a.1", others, state="charged", cost=7, version=2, keep=False, free=True,
+                               keep_for=KEEP_FOR, now=desk.now)  # fmt: skip
+    assert ["unknown"] == said
     assert stored == desk.everything()
+
+
+def test_an_attempt_whose_record_is_gone_is_told_to_the_journal(desk: Desk) -> None:
+    """What it came to is known from there, once; its books keep what it had reserved until they are rebuilt."""
+    admitted(desk)
+    books = desk.books("a.1")
+    desk.redis.delete(desk.keys.attempt("a.1"))
+
+    def settle(cost: int, version: int) -> list[str]:
+        return list(desk.scripts.settle("a.1", books, state="charged", cost=cost, version=version, keep=False,
+                                        free=True, keep_for=KEEP_FOR, now=desk.now))  # fmt: skip
+
+    assert ["orphan", "7"] == settle(7, 2)
+    assert ["stale", "charged", "7"] == settle(7, 2)
+    assert (0, 7) == replayed(desk.redis.xrange(desk.keys.journal))[desk.window_key()]
+    assert (set(), 0) == (desk.slots(), desk.redis.zcard(desk.keys.open))
+    assert 0 < desk.redis.ttl(desk.keys.attempt("a.1")) <= KEEP_FOR.attempt_s
+    assert ["settled", "5", "0"] == settle(5, 3)
+    assert (0, 5) == replayed(desk.redis.xrange(desk.keys.journal))[desk.window_key()]
 
 
 def test_a_settlement_is_booked_where_it_was_reserved(desk: Desk) -> None:

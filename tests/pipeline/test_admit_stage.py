@@ -38,6 +38,41 @@ def test_a_clip_dearer_than_a_window_is_refused(make_bench: Callable[..., Bench]
     assert "$2.00" in str(job.exception)
 
 
+def test_the_first_attempt_is_within_what_a_job_may_cost(make_bench: Callable[..., Bench]) -> None:
+    """Dearer than a job may be in all, it is never sent; at the cap it is."""
+    bench = make_bench(retry={"spend_cap": 1})
+    job, outcome = bench.start(quote=QUOTE + 1)
+    assert (Ended(), State.REFUSED, (0, 0), []) == (outcome, job.state, bench.money(), bench.vendor.created)
+    assert isinstance(job.exception, OverBudget)
+    assert "$1.000001 would be reserved and a job may cost $1.00 in all" in str(job.exception)
+    assert State.GENERATING == bench.start(quote=QUOTE)[0].state
+
+
+def test_what_is_reserved_counts_and_what_was_paid_before(make_bench: Callable[..., Bench]) -> None:
+    """Not the bare price; and a job that was charged already does not end as if nothing had been spent."""
+    bench = make_bench(retry={"spend_cap": 1.4})
+    job = bench.enter()
+    bench.redis.hset(bench.keys.job(job.id), "paid", 400_001)
+    assert Ended() == flow.start(bench.jobs.get(job.id), bench.tools)
+    ended = bench.jobs.get(job.id)
+    assert (State.FAILED, 400_001) == (ended.state, ended.cost)
+    assert "after $0.400001 for attempts before it" in str(ended.exception)
+    for _ in range(30):
+        bench.runtime.calibration.note(job.clip, 1_000_000, 1_500_000)
+    bench.runtime.calibration._read_at = float("-inf")
+    assert State.REFUSED == bench.start()[0].state
+
+
+def test_a_deadline_that_is_missed_says_what_was_charged_before(bench: Bench) -> None:
+    """An attempt before may have been charged and failed."""
+    job = bench.enter(deadline=datetime.now(UTC) - timedelta(seconds=1))
+    bench.redis.hset(bench.keys.job(job.id), "paid", 500_000)
+    flow.start(bench.jobs.get(job.id), bench.tools)
+    ended = bench.jobs.get(job.id)
+    assert (State.FAILED, 500_000) == (ended.state, ended.cost)
+    assert "$0.50 was charged for attempts before" in str(ended.exception)
+
+
 def test_an_exhausted_budget_holds_until_the_window_ends(make_bench: Callable[..., Bench]) -> None:
     """The hold says which limit, until when, and how long that is."""
     bench = make_bench(budget={"cap": 1})

@@ -1,11 +1,14 @@
 """In doubt: the money stays until the truth is known, and nothing is bought twice."""
 
+from collections.abc import Callable
+
 import pytest
 from bench import QUOTE, Bench
 
 from overcrank.errors import Rejected, TooLate
 from overcrank.lifecycle import State
 from overcrank.outcome import Done, Ended, Next
+from overcrank.pipeline import flow
 from overcrank.pipeline.verdict import accept, retry, write_off
 from overcrank.providers import base as answers
 
@@ -171,6 +174,52 @@ def test_an_operator_decides(bench: Bench, verdict, state, cost, money, assumed)
     assert (state, cost, money, []) == (decided.state, decided.cost, bench.money(), bench.slots())
     with pytest.raises(TooLate):
         verdict(job.id, bench.jobs)
+
+
+def test_an_operators_retry_goes_beyond_what_a_job_may_cost(make_bench: Callable[..., Bench]) -> None:
+    """They said so at their own risk: the next attempt is sent though both together are above the cap."""
+    bench = make_bench(retry={"spend_cap": 1.5})
+    bench.can(replay=False, lookup=False)
+    job = bench.at(State.IN_DOUBT)
+    retry(job.id, bench.jobs)
+    assert Next("wait") == flow.start(bench.jobs.get(job.id), bench.tools)
+    assert (QUOTE, QUOTE) == bench.money()
+
+
+def test_a_complaint_about_a_repetition_is_about_now(bench: Bench) -> None:
+    """The lane was slowed since the job was first let through: this is news all the same."""
+    job = bench.at(State.IN_DOUBT)
+    bench.lane.throttled(0.5, "rate", bench.jobs.now())
+    bench.redis.hdel(bench.keys.lane, "cool", "tat")
+    bench.say("create", answers.Throttled(1.0))
+    assert Done("in doubt") == bench.attend(job)
+    assert 0.49 == pytest.approx(bench.lane.state().slowed_to, abs=0.03)
+
+
+def test_a_repetition_that_proves_well_closes_the_breaker(bench: Bench) -> None:
+    """It was let through after the trouble began, whenever its job was first."""
+    job = bench.at(State.IN_DOUBT)
+    for number in range(bench.settings.limits.breaker):
+        bench.runtime.scripts.heard(
+            f"x.{number}", good=False, admitted_us=bench.jobs.now(), threshold=5, pause_us=1, longest_us=1
+        )
+    assert bench.lane.state().broken_until
+    assert Next("wait") == bench.attend(job)
+    assert bench.lane.state().broken_until is None
+
+
+def test_who_books_what_was_carried_meanwhile_books_nothing(bench: Bench) -> None:
+    """A worker that slept while the attempt went into another window neither assumes nor ends it."""
+    bench.can(replay=False, lookup=False)
+    job = bench.at(State.IN_DOUBT)
+    elsewhere = " ".join(("x", *(job.books or ())[1:]))
+    bench.redis.hset(bench.keys.attempt(job.attempt), "books", elsewhere)
+    bench.later(910)
+    assert Done("moved") == bench.attend(job)
+    assert not bench.jobs.get(job.id).assumed
+    with pytest.raises(TooLate, match="moved on"):
+        write_off(job.id, bench.jobs)
+    assert State.IN_DOUBT == bench.jobs.get(job.id).state
 
 
 @pytest.mark.parametrize(("verdict", "truth"), [(accept, 0), (write_off, QUOTE), (retry, 0)])

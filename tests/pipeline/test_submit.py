@@ -44,7 +44,7 @@ def test_the_request_is_the_attempts_own_and_has_its_key(bench: Bench) -> None:
         (answers.Throttled(3.0, "concurrency"), "concurrency", 2.9, 3.7, 1.0),
         (answers.Throttled(None), "rate", 0.9, 1.3, 0.7),
         (answers.Throttled(0.0), "rate", 0.4, 0.7, 0.7),
-        (answers.Throttled(1e9), "rate", 599, 721, 0.7),
+        (answers.Throttled(1e9), "rate", 3599, 4321, 0.7),
     ],
 )
 def test_a_429_gives_everything_back_and_holds_the_lane(
@@ -125,6 +125,21 @@ def test_a_permit_that_aged_is_given_back_and_nothing_is_sent(make_bench: Callab
     assert ("permit", 0.0) == (outcome.limit, outcome.wait)
     assert ((0, 0), [], []) == (bench.money(), bench.slots(), bench.vendor.created)
     assert (State.QUEUED, 0) == (bench.jobs.get(job.id).state, bench.jobs.get(job.id).tries)
+
+
+def test_a_permit_of_a_window_that_is_over_is_given_back(make_bench: Callable[..., Bench]) -> None:
+    """What is sent in a window was reserved in it; the job asks again at once and is sent in the new one."""
+    bench = make_bench(budget={"cap": 1, "window": 1}, worker={"permit": 30, "lease": 60})
+    while bench.ledger.window().end - bench.jobs.now() < 300_000:
+        pass
+    job = bench.at(State.ADMITTED)
+    over = bench.ledger.window()
+    while bench.jobs.now() < over.end:
+        pass
+    assert isinstance(submit(job, bench.tools), Hold)
+    assert (0, []) == (bench.ledger.last_window().reserved, bench.vendor.created)
+    assert Next("wait") == flow.start(bench.jobs.get(job.id), bench.tools)
+    assert bench.jobs.get(job.id).books != job.books
 
 
 def test_a_job_that_another_worker_has_is_not_sent(bench: Bench) -> None:

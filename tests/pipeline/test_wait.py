@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from bench import QUOTE, READY, Bench
+from bench import QUOTE, READY, Bench, Crash, fragile
 
 from overcrank.errors import GenerationFailed, Undeliverable
 from overcrank.lifecycle import State
@@ -160,3 +160,29 @@ def test_a_calibrated_reservation_is_what_counts_as_quoted(make_bench):
     bench.say("status", answers.Completed(READY.url, READY.sha256, 1_500_000))
     assert 1_500_000 == bench.finish(job.id).cost
     assert not [e for _, e in bench.redis.xrange(bench.keys.journal) if e["entry"] == "overrun"]
+
+
+def test_what_was_charged_is_remembered_once_though_its_worker_dies(bench: Bench) -> None:
+    """Between the booking and the move nothing is noted: whoever comes back would note it again."""
+    job = bench.at(State.GENERATING)
+    whole = bench.tools
+    bench.tools, calls = fragile(whole, 3, before=True)
+    with pytest.raises(Crash):
+        bench.attend(job)
+    bench.tools = whole
+    bench.attend(job)
+    assert (["status", "settle", "move"], "UNDELIVERED") == (calls, bench.jobs.get(job.id).state.name)
+    counted = {name: n for name, n in bench.redis.hgetall(bench.keys.ratios).items() if not name.endswith("seconds")}
+    assert ["1"] == list(counted.values())
+
+
+def test_another_attempt_is_weighed_by_what_it_would_reserve(make_bench: Callable[..., Bench]) -> None:
+    """Where the vendor has been charging more than its price, that is what the next attempt may come to."""
+    bench = make_bench(retry={"spend_cap": 2})
+    job, _ = bench.start()
+    for _ in range(30):
+        bench.runtime.calibration.note(job.clip, 1_000_000, 1_500_000)
+    bench.runtime.calibration._read_at = float("-inf")
+    bench.say("status", answers.Failed("gpu", "burnt", 700_000))
+    ended = bench.finish(job.id)
+    assert (State.FAILED, 700_000, 1) == (ended.state, ended.cost, len(bench.vendor.created))

@@ -63,7 +63,7 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """The permit was not used in time; it is to be given back."""
+    """The permit was not used in time, or not in the window it was reserved in; it is to be given back."""
 
     version: int
 
@@ -84,13 +84,22 @@ class Gate:
         self._probe_us = self._permit_us + _us(longest_call) + SECOND
         self._window_ttl_s = keep_for(settings.retention).window_s
         self._period = Period.at(clock.now(), _us(settings.budget.window))
+        self._spend_cap = settings.retry.spend_cap
 
     def admit(self, job: Job) -> Admitted | Deferred | Parked | Elsewhere:
         """Ask for a permit, a slot and the job's quote from every budget, all or nothing.
 
         Raises:
-            OverBudget: the quote is more than a whole window's cap, so waiting would never help.
+            OverBudget: the quote is more than a whole window's cap, or all the job's attempts together would come to
+                more than one job may cost; waiting would never help.
         """
+        amount = self._calibration.amount(job.clip, job.quote)
+        if self._spend_cap is not None and job.paid + amount > self._spend_cap and not job.own_risk:
+            before = f", after {dollars(job.paid)} for attempts before it," if job.paid else ""
+            raise OverBudget(
+                f"{dollars(amount)} would be reserved{before} and a job may cost {dollars(self._spend_cap)} in all: "
+                "raise OVERCRANK_RETRY__SPEND_CAP or ask for a cheaper clip"
+            )
         while True:
             answer = self._scripts.admit(
                 job.id,
@@ -100,7 +109,7 @@ class Gate:
                 project=job.project,
                 worker=self._worker,
                 quote=job.quote,
-                amount=self._calibration.amount(job.clip, job.quote),
+                amount=amount,
                 period=self._period,
                 horizon_us=self._horizon_us,
                 lease_us=self._lease_us,
@@ -128,48 +137,52 @@ class Gate:
 
     def claim(self, job: Job) -> Go | Aged | Elsewhere:
         """Decide, just before the first byte leaves, whether this worker may send the attempt."""
-        answer = self._scripts.claim(
-            job.id, job.attempt, worker=self._worker, permit_us=self._permit_us, lease_us=self._lease_us
-        )
-        match answer:
-            case ["go", version, at, troubled]:
-                return Go(int(version), int(at), bool(int(troubled)))
-            case ["aged", version]:
-                return Aged(int(version))
-            case _:
-                return Elsewhere(answer[1])
+        while True:
+            answer = self._scripts.claim(
+                job.id, job.attempt, project=job.project, worker=self._worker, period=self._period,
+                permit_us=self._permit_us, lease_us=self._lease_us,
+            )  # fmt: skip
+            match answer:
+                case ["go", version, at, troubled]:
+                    return Go(int(version), int(at), bool(int(troubled)))
+                case ["aged", version]:
+                    return Aged(int(version))
+                case ["window", *period]:
+                    self._period = Period(*map(int, period))
+                case _:
+                    return Elsewhere(answer[1])
 
     def leave(self, job: Job) -> None:
         """Give up the job's place among those that ask."""
         self._scripts.leave(job.id)
 
-    def resend(self, job: Job) -> Deferred | None:
-        """Ask for a permit to send an attempt once more with its own key; None is yes.
+    def resend(self, job: Job) -> Go | Deferred | Elsewhere:
+        """Ask for a permit to send an attempt once more with its own key, and for a slot where its own has lapsed.
 
-        What it has reserved comes along into the current window, so the books of the job may be others afterwards.
+        What it has booked comes along into the current window, so the job is another afterwards: read it again.
         """
         if job.books is None:
             raise AssertionError(f"{job.id} is in doubt and has nothing reserved")
         while True:
             answer = self._scripts.resend(
-                job.attempt, job.id, job.project, job.books, period=self._period, probe_us=self._probe_us,
-                window_ttl_s=self._window_ttl_s,
+                job.attempt, job.id, job.version, job.project, job.books, period=self._period,
+                horizon_us=self._horizon_us, probe_us=self._probe_us, window_ttl_s=self._window_ttl_s,
             )  # fmt: skip
             match answer:
-                case ["go", _]:
-                    return None
+                case ["go", at, version]:
+                    return Go(int(version), int(at), troubled=True)
                 case ["deferred", limit, retry_at, now]:
                     return Deferred(limit, int(retry_at), int(now))
                 case ["window", *period]:
                     self._period = Period(*map(int, period))
-                case _:  # its books are others than the caller thought
-                    return Deferred("moved", SECOND, 0)
+                case _:
+                    return Elsewhere(answer[1])
 
     def heard(self, job: Job, *, good: bool) -> None:
         """Tell the breaker whether a call was answered as it should be."""
         limits = self._limits
         self._scripts.heard(
-            job.attempt, good=good, admitted_us=job.moments.get("admitted", 0), threshold=limits.breaker,
+            job.attempt, good=good, admitted_us=job.let_through, threshold=limits.breaker,
             pause_us=_us(limits.breaker_pause), longest_us=_us(limits.breaker_longest),
         )  # fmt: skip
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 
 from ..backoff import later
 from ..clock import SECOND
@@ -16,11 +15,11 @@ from ..settings import LimitSettings
 
 logger = logging.getLogger(__name__)
 
-LEAST_WAIT, MOST_WAIT = 0.5, 600.0
+LEAST_WAIT, MOST_WAIT = 0.5, 3600.0
 """Seconds the lane waits after a 429, whatever the provider said."""
 
-OVERTAKING = 0.1
-"""Seconds by which a call may be faster than another on the way to the provider."""
+OVERTAKING = SECOND // 10
+"""Microseconds in which a burst leaves and calls pass each other on the way to the provider; as in `pace.lua`."""
 
 FULL = 1_000_000
 """The full rate in millionths of itself."""
@@ -61,17 +60,19 @@ class Lane:
         What an operator said instead goes on counting.
         """
         length = round(window.total_seconds()) * SECOND
-        said = {**self._rate(limits.rate, limits.burst), "concurrency": limits.concurrency, "window": length}
+        said = {
+            **self._rate(limits.rate), **self._burst(limits.burst), "concurrency": limits.concurrency, "window": length,
+        }  # fmt: skip
         if self._scripts.allow(self._keys.limits, "configured", said, entry="limit") < 0:
             logger.critical("the limits an operator set are lost: nothing is admitted until `overcrank budget rebuild`")
 
     def set(self, rate: float | None = None, burst: int | None = None, concurrency: int | None = None) -> bool:
         """Have an operator's limits count from now on (calls a second, 0: none); tell whether that is new."""
         said: dict[str, int | None] = {}
-        if rate is not None or burst is not None:
-            now = self._redis.hmget(self._keys.limits, "interval", "burst_set")
-            before = SECOND / int(now[0]) if int(now[0] or 0) else 0.0
-            said |= self._rate(before if rate is None else rate, int(now[1] or 1) if burst is None else burst)
+        if rate is not None:
+            said |= self._rate(rate)
+        if burst is not None:
+            said |= self._burst(burst)
         if concurrency is not None:
             said["concurrency"] = concurrency
         return self._allow(said)
@@ -88,16 +89,19 @@ class Lane:
         return bool(changed)
 
     @staticmethod
-    def _rate(rate: float, burst: int) -> dict[str, int]:
-        """Return the interval in µs, rounded up, and the burst less a margin.
+    def _rate(rate: float) -> dict[str, int]:
+        """Return the interval in µs, rounded up."""
+        return {"interval": int(-(-SECOND // rate)) if rate else 0}
 
-        A call may overtake another on its way, so that the provider's bucket sees two closer together than they were
-        let through. A margin of as many permits as come in `OVERTAKING` keeps that from being a 429 (measured at 10/s:
-        1 of 300 without it, none with it); only the first calls after a pause are fewer for it.
+    @staticmethod
+    def _burst(burst: int) -> dict[str, int]:
+        """Return the burst less a margin of one call, which may overtake another on its way.
+
+        Else the provider's bucket would see two closer together than they were let through, and answer 429 (measured at
+        10/s: 1 of 300 without the margin, none with it). At higher rates more calls are on their way at once, so
+        `pace.lua` lets the burst go after a pause, and then leaves as many permits unused as come in `OVERTAKING`.
         """
-        interval = -(-SECOND // rate) if rate else 0
-        margin = max(1, ceil(rate * OVERTAKING))
-        return {"interval": int(interval), "burst": max(1, burst - margin), "burst_set": burst}
+        return {"burst": max(1, burst - 1), "burst_set": burst}
 
     def throttled(self, retry_after: float | None, kind: str, admitted_at: int) -> int:
         """Say that the provider answered 429; return until when to wait (µs).
@@ -143,8 +147,10 @@ class Lane:
         permits = None
         if interval:
             spacing = -(-interval * FULL // ppm)
-            tat = max(int(lane.get("tat", 0)), now)
-            permits = max(0, (now + burst * spacing - tat) // spacing)
+            tat = int(lane.get("tat", 0))
+            steady = max(1, burst + 1 - -(-OVERTAKING // interval))
+            at_once = burst if now - tat >= OVERTAKING else steady
+            permits = max(0, (now + at_once * spacing - max(tat, now)) // spacing)
         cool = int(lane.get("cool", 0))
         return LaneState(
             rate=SECOND / interval if interval else 0.0,

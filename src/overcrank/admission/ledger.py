@@ -12,7 +12,7 @@ from ..errors import BooksLost, StillOpen, UnknownAttempt
 from ..job import Job
 from ..keys import DAY, SPANS, Keys, Period
 from ..money import dollars, plain
-from ..scripts import CORRECTED, OBSERVED, Books, Scripts, keep_for
+from ..scripts import CORRECTED, OBSERVED, Books, Scripts, keep_for, orphaned
 from ..server import Server
 from ..settings import Settings
 from .alarm import Alarms
@@ -44,10 +44,12 @@ class Ledger:
         self._keep_for = keep_for(settings.retention)
         self._watch = Watch(redis, keys, alarms, settings.budget, self._keep_for.window_s)
 
-    def settle(self, job: Job, cost: int, *, version: int = OBSERVED, free: bool = True) -> None:
-        """Book that the job's current attempt cost *cost* µ$ in all, and give up the rest of its reservation."""
-        if job.books is not None:
-            self._book(job.attempt, job.books, cost, version, free=free)
+    def settle(self, job: Job, cost: int, *, version: int = OBSERVED, free: bool = True) -> bool:
+        """Book that the job's current attempt cost *cost* µ$ in all, and give up the rest of its reservation.
+
+        Tell whether the job is as the caller thinks; where its attempt is booked in others by now, nothing is booked.
+        """
+        return job.books is None or self._book(job.attempt, job.books, cost, version, free=free) != "unknown"
 
     def correct(self, attempt_id: str, cost: int) -> bool:
         """Book the late truth about an attempt, once: a refund, or a charge that was thought lost; tell if it is new.
@@ -107,8 +109,9 @@ class Ledger:
             free=free,
             keep_for=self._keep_for,
         )
-        if answer[0] == "unknown":
-            logger.error("the attempt %s is not known here, so %s is not booked: %s", attempt_id, dollars(cost), LOST)
+        if answer[0] == "orphan":
+            text = orphaned(attempt_id, cost)
+            self._alarms.tell("budget.orphan", text, attempt=attempt_id, cost_usd=plain(cost))
         if answer[0] == "settled" and int(answer[2]):
             over = int(answer[2])
             text = f"attempt {attempt_id} cost {dollars(cost)}, {dollars(over)} more than was reserved"

@@ -7,7 +7,7 @@ anywhere, and knows all that the entries from there on say.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-SETTLED = frozenset({"settle", "release", "assumed", "verdict", "correction"})
+SETTLED = frozenset({"settle", "release", "assumed", "verdict", "correction", "orphan"})
 WORDS = frozenset({"cap", "limit", "pause", "resume"})
 """Entries that say what is allowed."""
 
@@ -61,14 +61,10 @@ class Replay:
             self.last, self.entries = entry_id, self.entries + 1
             self.epoch = max(self.epoch, int(entry.get("epoch") or 1))
             kind = entry["entry"]
-            if kind == "reserve":
-                amount, urgent = int(entry["quote"]), entry["urgent"] == "1"
+            if kind in {"reserve", "carry"}:  # either says all there is to say of an attempt
+                amount, urgent = int(entry.get("quote") or entry["amount"]), entry["urgent"] == "1"
                 self.attempts[entry["attempt"]] = Attempt(entry, entry["books"], amount, urgent=urgent)
-                self._begin(entry["books"].split(), entry["project"])
-            elif kind == "carry":
-                attempt = self._attempt(entry)
-                attempt.books, attempt.open = entry["books"], int(entry["amount"])
-                self._begin(entry["books"].split(), attempt.reserved.get("project", ""))
+                self._begin(entry["books"].split(), entry.get("project", ""))
             elif kind in SETTLED:
                 attempt = self._attempt(entry)
                 attempt.open, attempt.cost = int(entry["open"]), int(entry["amount"])

@@ -16,17 +16,19 @@ local quote, amount, start, length, day = num(ARGV[7]), num(ARGV[8]), num(ARGV[9
 local horizon_us, lease_us, patience_us, probe_us, window_ttl_s = num(ARGV[12]), num(ARGV[13]), num(ARGV[14]), num(ARGV[15]), ARGV[16]
 local now = clock(ARGV[17])
 
-local is = redis.call('HMGET', job, 'state', 'score', 'attempt_no', 'version', 'quote')
+local is = redis.call('HMGET', job, 'state', 'score', 'attempt_no', 'version', 'quote', 'parked_for')
 if is[1] ~= 'queued' or is[3] ~= attempt_no then
   local held = redis.call('HMGET', attempt, 'worker', 'admitted', 'state')
   if is[1] == 'admitted' and is[3] == attempt_no and held[1] == worker then return {'admitted', held[2], is[4]} end -- a replay
   leave(holders, present, quotes, job_id)
+  if is[1] == 'parked' and is[3] == attempt_no then return {'parked', is[6]} end
   return {'moved', is[1] or 'unknown'}
 end
-redis.call('ZADD', holders, is[2], job_id)
-redis.call('HSET', quotes, job_id, int(urgent and -amount or amount))
+forget(holders, present, quotes, now)
 local function defer(limit, at)
   at = math.max(at, now + 1000)
+  redis.call('ZADD', holders, is[2], job_id)
+  redis.call('HSET', quotes, job_id, int(urgent and -amount or amount))
   redis.call('ZADD', present, int(math.min(at, now + patience_us) + 300000), job_id) -- somewhat late is still there
   return {'deferred', limit, int(at), int(now)}
 end
@@ -53,7 +55,8 @@ if limit then
 end
 
 if found.paused then return defer('paused', now + 2000000) end
-local line, bypass = before(holders, present, quotes, job_id, now), false
+redis.call('ZADD', holders, is[2], job_id)
+local line, bypass = before(holders, present, quotes, job_id), false
 for i = 1, 2 do
   if found[i].cap then
     local left, past = room(found[i], found.share, line, urgent)
@@ -64,6 +67,8 @@ local why, at = blocked(pace, slots, bypass and line.urgent or line.count, now)
 if why then return defer(why, at) end
 if found[1].short then return defer(found.share > 0 and not urgent and 'urgent-share' or 'budget', start + length) end
 if found[2].short then return defer('day-budget', day + 86400000000) end
+local ends = ends_soon(start, length, day, now)
+if ends then return defer('window-end', ends) end
 
 take(lane, pace, attempt_id, probe_us, now)
 reserve(lane, books, found, project, amount, urgent, window_ttl_s)

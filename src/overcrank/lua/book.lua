@@ -1,9 +1,21 @@
 -- Put before the scripts that book money. What an attempt came to is absolute, versioned and idempotent: a stale or
--- repeated report changes nothing. Answers {'settled', cost, overrun} | {'stale', state, cost} | {'unknown'}.
+-- repeated report changes nothing. Answers {'settled', cost, overrun} | {'stale', state, cost} | {'unknown'}, where it is
+-- booked in others by now | {'orphan', cost}, where its record is gone: the journal has it, and the books when rebuilt.
 local ENTRIES = {'assumed', 'settle', 'verdict', 'correction'}
+local function orphan(attempt, slots, journal, open_attempts, books, attempt_id, report, keep_for, now)
+  local said = {'state', report.state, 'open', 0, 'version', int(report.version), 'books', table.concat(books, ' '), 'urgent', 0}
+  redis.call('HSET', attempt, 'cost', int(report.cost), 'quote', int(report.cost), 'settled', int(now), unpack(said))
+  redis.call('EXPIRE', attempt, keep_for.attempt_s) -- what is told again, or corrected, is absolute here too
+  redis.call('ZREM', open_attempts, attempt_id)
+  if report.free then redis.call('ZREM', slots, attempt_id) end
+  redis.call('XADD', journal, '*', 'entry', 'orphan', 'attempt', attempt_id, 'amount', int(report.cost), unpack(said))
+  return {'orphan', int(report.cost)}
+end
+
 local function book(attempt, slots, journal, open_attempts, books, wake, attempt_id, report, keep_for, now)
   local was = redis.call('HMGET', attempt, 'state', 'open', 'cost', 'version', 'quote', 'books', 'urgent')
-  if not was[1] or was[6] ~= table.concat(books, ' ') then return {'unknown'} end
+  if not was[1] then return orphan(attempt, slots, journal, open_attempts, books, attempt_id, report, keep_for, now) end
+  if was[6] ~= table.concat(books, ' ') then return {'unknown'} end
   if report.version <= num(was[4]) then return {'stale', was[1], was[3]} end
   local open = report.keep and num(was[2]) or 0
   local reserved, spent = open - num(was[2]), report.cost - num(was[3])

@@ -35,6 +35,12 @@ local function another_window(set, start, length, day, now)
   return {'window', int(now - now % set), int(set), int(today)}
 end
 
+-- When the window or day ends that is about to: what left now might be charged in the next one, which has no room for it.
+local function ends_soon(start, length, day, now)
+  local ends = math.min(start + length, day + 86400000000)
+  return ends - now <= math.min(500000, math.floor(length / 40)) and ends
+end
+
 -- Which cap could never pay for this, in no window to come either; waiting would not help.
 local function beyond(found, quote)
   for i = 1, 4 do

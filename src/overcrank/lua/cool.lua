@@ -7,7 +7,6 @@ local lane, limits, slots = KEYS[1], KEYS[2], KEYS[3]
 local wait_us, admitted_us, kind = num(ARGV[1]), num(ARGV[2]), ARGV[3]
 local now = clock(ARGV[4])
 local at = redis.call('HMGET', lane, 'tat', 'cool', 'ppm', 'ppm_at', 'cut_at', 'lowered_at')
-local set = redis.call('HMGET', limits, 'interval', 'burst')
 local ppm, since = num(at[3] or 1000000), num(at[4])
 local owed = math.max(0, num(at[1]) - now)
 local function rate(moment) return math.min(1000000, ppm + math.floor((moment - since) / 1000000) * 20000) end
@@ -28,8 +27,8 @@ elseif kind == 'rate' and admitted_us > num(at[5]) then -- one cut a flight, how
   redis.call('HSET', lane, 'ppm', int(ppm), 'ppm_at', int(now), 'cut_at', int(now))
 end
 local ends = math.max(num(at[2]), now + wait_us)
-local spacing = math.ceil(num(set[1]) * 1000000 / rate(ends))
+local spacing = math.ceil(num(redis.call('HGET', limits, 'interval')) * 1000000 / rate(ends))
 -- when it ends there is one permit, then one a spacing: no burst into a provider that just complained
-local tat = math.max(now + owed, ends + (num(set[2]) - 1) * spacing)
-redis.call('HSET', lane, 'cool', int(ends), 'tat', int(tat))
+local tat = math.max(now + owed, ends + (pacing(lane, limits, now).steady - 1) * spacing)
+redis.call('HSET', lane, 'cool', int(ends), 'tat', int(tat), 'taken_at', int(now), 'full_at', int(now)) -- no permit from before comes back
 return {int(ends), int(rate(now))}

@@ -1,11 +1,20 @@
 -- Put before the gate: who stands in line before a job, and what they would take. A quote below zero is an urgent one.
--- Who is later than it said is gone, or late: it does not hold up the rest, and asks again when it is back.
-local LOOK = 16 -- how many are looked at one by one: those behind count as there until it is their turn
-local function leave(holders, present, quotes, job_id)
-  redis.call('ZREM', holders, job_id); redis.call('ZREM', present, job_id); redis.call('HDEL', quotes, job_id)
+local LOOK = 16 -- how many are looked at one by one: those behind are only counted
+local GONE = 500 -- how many that went away one question takes out at the most
+local ALONE = {count = 0, urgent = 0, owed = 0, owed_urgent = 0, first = 0} -- nobody stands before
+local function leave(holders, present, quotes, ...)
+  redis.call('ZREM', holders, ...)
+  redis.call('ZREM', present, ...)
+  redis.call('HDEL', quotes, ...)
 end
 
-local function before(holders, present, quotes, job_id, now)
+-- Who is later than it said is gone, or late: it does not hold up the rest, and asks again when it is back.
+local function forget(holders, present, quotes, now)
+  local gone = redis.call('ZRANGEBYSCORE', present, '-inf', int(now - 1), 'LIMIT', 0, GONE)
+  if #gone > 0 then leave(holders, present, quotes, unpack(gone)) end
+end
+
+local function before(holders, present, quotes, job_id)
   local line = {count = 0, urgent = 0, owed = 0, owed_urgent = 0, first = 0}
   local rank = redis.call('ZRANK', holders, job_id)
   if rank == 0 then return line end
@@ -14,7 +23,7 @@ local function before(holders, present, quotes, job_id, now)
   local asked = redis.call('HMGET', quotes, unpack(others))
   for i, other in ipairs(others) do
     local quote = num(asked[i])
-    if num(there[i]) < now then
+    if not there[i] then -- what was known of it is lost; while it is alive it asks again
       leave(holders, present, quotes, other)
     elseif quote < 0 then
       line.count, line.urgent, line.owed_urgent = line.count + 1, line.urgent + 1, line.owed_urgent - quote

@@ -6,6 +6,7 @@ sent the attempt again, and then with that key. Where neither is offered, the mo
 
 import logging
 
+from ..admission.gate import Deferred, Go
 from ..clock import SECOND
 from ..job import Job
 from ..lifecycle import State
@@ -62,20 +63,22 @@ def reconcile(job: Job, tools: Tools) -> Outcome:
 
 def replay(job: Job, tools: Tools) -> Outcome:
     """Send the attempt again with its own key: the provider answers as it did, or accepts it now, once."""
-    deferred = tools.gate.resend(job)
-    if deferred is not None:
-        return later(job, tools, deferred.wait, job.note or "")
-    now = tools.jobs.get(job.id)  # its reservation may have come along into another window
-    if now.version != job.version:
+    match tools.gate.resend(job):
+        case Go(version, _, troubled):
+            job = tools.jobs.get(job.id)  # its reservation may have come along into another window
+        case Deferred() as deferred:
+            return later(job, tools, deferred.wait, job.note or "")
+        case elsewhere:
+            return Done(f"the job is {elsewhere.state}")
+    if job.version != version:
         return Done("moved")
-    job = now
-    match send(job, tools, troubled=True):
+    match send(job, tools, troubled=troubled):
         case answers.Accepted() as answer:
             return accepted(job, tools, answer)
         case answers.Rejected() as answer:
             return book(job, tools, answer)
         case answers.Throttled(retry_after, kind):
-            until = tools.lane.throttled(retry_after, kind, job.moments.get("admitted", 0))
+            until = tools.lane.throttled(retry_after, kind, job.let_through)
             wait_for = max(wait(job, tools), (until - tools.clock.now()) / SECOND)
             return later(job, tools, wait_for, f"429 ({kind})")
         case answers.Stopped(reason, message):
@@ -91,7 +94,8 @@ def assume(job: Job, tools: Tools) -> Outcome:
     It is never sent again by itself, and it does not end: `overcrank jobs doubt` lists it, and says what can be done.
     """
     if not job.assumed:
-        tools.ledger.settle(job, job.quote, version=ASSUMED)
+        if not tools.ledger.settle(job, job.quote, version=ASSUMED):
+            return Done("moved")
         logger.error("job %s: its answer was lost for good; its price is booked; see `overcrank jobs doubt`", job.id)
     tools.jobs.look_again(job, ASSUMED_EVERY, assumed=1, cost=job.paid + job.quote)
     return Done("for an operator")

@@ -61,7 +61,7 @@ def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
         case answers.Accepted():
             return accepted(job, tools, answer)
         case answers.Throttled(retry_after, kind):
-            until = tools.lane.throttled(retry_after, kind, job.moments.get("admitted", 0))
+            until = tools.lane.throttled(retry_after, kind, job.let_through)
             wait = max(0.0, (until - tools.clock.now()) / 1_000_000)
             return give_back(job, tools, Hold(until, kind, wait), note=f"429 ({kind})")
         case answers.Stopped(reason, message):

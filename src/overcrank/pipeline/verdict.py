@@ -36,7 +36,7 @@ def write_off(job_id: str, jobs: Jobs) -> Job:
 def retry(job_id: str, jobs: Jobs) -> Job:
     """Queue a job in doubt for another paid attempt, at the operator's own risk of paying twice.
 
-    The attempt in doubt stays booked as charged.
+    The attempt in doubt stays booked as charged, and what a job may cost in all does not hold the next one up.
 
     Raises:
         TooLate: the clip exists and is fetched for as long as the provider keeps it.
@@ -46,6 +46,7 @@ def retry(job_id: str, jobs: Jobs) -> Job:
         raise TooLate(f"{job_id} is {job.state}: the clip exists, so it is fetched and not made again")
     note = "an operator had it tried again; the attempt before is booked as charged"
     again: dict[str, Any] = {"attempt_no": job.attempt_no + 1, "paid": job.paid + job.quote, "assumed": 0, "cost": ""}
+    again |= {"own_risk": 1}
     moved = jobs.move(job, State.QUEUED, unsent=True, book=job.quote, note=note, **again)
     if moved is None:
         raise TooLate(f"{job_id} has moved on meanwhile; look at it again")

@@ -71,11 +71,13 @@ def completed(job: Job, tools: Tools, cost: int | None, there: answers.Completed
     price = job.quote if cost is None else cost
     tools.ledger.settle(job, price)
     took = (tools.clock.now() - job.moments.get("accepted", tools.clock.now())) / SECOND
-    tools.calibration.note(job.clip, job.quote, price, took)
     moved = tools.jobs.move(
         job, State.UNDELIVERED, due_in=tools.lease, stamp="completed", cost=job.paid + price, progress="100"
     )
-    return Next("fetch", moved, there) if moved else Done("moved")
+    if moved is None:
+        return Done("moved")
+    tools.calibration.note(job.clip, job.quote, price, took)  # who dies before this notes nothing; twice would be wrong
+    return Next("fetch", moved, there)
 
 
 def gave_up(job: Job, tools: Tools, failed: answers.Failed) -> Outcome:
@@ -94,6 +96,7 @@ def gave_up(job: Job, tools: Tools, failed: answers.Failed) -> Outcome:
 
 
 def affordable(job: Job, tools: Tools, price: int) -> bool:
-    """Tell whether another attempt may be made after one that was charged *price*."""
+    """Tell whether another attempt may be made after one that was charged *price*: what it would reserve counts."""
     cap = tools.settings.retry.spend_cap
-    return price == 0 or (cap is not None and job.paid + price + job.quote <= cap)
+    again = tools.calibration.amount(job.clip, job.quote)
+    return price == 0 or (cap is not None and job.paid + price + again <= cap)

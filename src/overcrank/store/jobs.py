@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..clip import Clip, Priority
@@ -11,7 +11,8 @@ from ..errors import JobError, UnknownJob
 from ..job import Job, changed_job, read_job
 from ..keys import Keys
 from ..lifecycle import ENDS, State, allowed
-from ..scripts import DECIDED, OBSERVED, Scripts, keep_for
+from ..money import plain
+from ..scripts import DECIDED, OBSERVED, Scripts, keep_for, orphaned
 from ..server import Server
 from ..settings import Settings
 
@@ -47,8 +48,11 @@ class ServersClock:
 class Jobs:
     """The job records of one namespace."""
 
-    def __init__(self, redis: Server, keys: Keys, scripts: Scripts, settings: Settings) -> None:
-        self.redis, self.keys, self.scripts = redis, keys, scripts
+    def __init__(
+        self, redis: Server, keys: Keys, scripts: Scripts, settings: Settings, tell: Callable[..., None]
+    ) -> None:
+        """*tell* is how people are told of what they should know of at once: kind, text, data."""
+        self.redis, self.keys, self.scripts, self._tell = redis, keys, scripts, tell
         self._retention = settings.retention
         self._ahead = (0, -ASK_TIME_EVERY)
         self._back: set[str] = set()
@@ -166,6 +170,9 @@ class Jobs:
         )
         if answer[0] != "moved":
             return None
+        if answer[3] == "orphan":
+            cost = book or 0
+            self._tell("budget.orphan", orphaned(job.attempt, cost), attempt=job.attempt, cost_usd=plain(cost))
         return changed_job(job, **fields, state=new, version=answer[1]) if job.stored else self.get(job.id)
 
     def sending(self, job: Job, version: int, at: int) -> Job:
