@@ -4,7 +4,8 @@
 
 Real workers against the sandbox over HTTP. A strict bucket of 10 calls a second and a burst of 15, behind 35 ms of
 latency; 300 jobs; 1, 2, 4 and 8 workers, of which some are started and stopped at random. And 20 urgent jobs behind
-1,000 bulk ones, two workers of 16 slots, generations of 30 seconds.
+1,000 bulk ones, two workers of 16 slots, generations of 30 seconds, at a provider whose slots are all taken: of 300 as
+many become free as the rate lets through.
 """
 
 # ruff: noqa: E402  (the plant is where the system tests are)
@@ -22,6 +23,8 @@ sys.path.insert(0, str(HERE.parent / "tests" / "system"))
 from plant import Plant, clip
 
 RATE, BURST, JOBS = 10, 15, 300
+SECONDS = 30.0
+SLOTS = round(RATE * SECONDS)
 
 
 def rate(workers: int, seed: int) -> dict[str, Any]:
@@ -63,13 +66,17 @@ def rate(workers: int, seed: int) -> dict[str, Any]:
 
 
 def overtaking() -> dict[str, Any]:
-    """Return how long 20 urgent jobs take to be accepted behind 1,000 bulk ones."""
+    """Return how long 20 urgent jobs take to be accepted behind 1,000 bulk ones, where no slot is free."""
     settings = {
         "OVERCRANK_LIMITS__RATE": str(RATE),
         "OVERCRANK_LIMITS__BURST": str(BURST),
+        "OVERCRANK_LIMITS__CONCURRENCY": str(SLOTS),
         "OVERCRANK_BUDGET__CAP": "1000",
     }
-    sandbox = {"rate": RATE, "burst": BURST, "latency": 0.035, "generation_seconds": 30.0, "clips": "tiny"}
+    sandbox = {
+        "rate": RATE, "burst": BURST, "concurrency": SLOTS, "latency": 0.035, "generation_seconds": SECONDS,
+        "clips": "tiny",
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "plant").mkdir()
         plant = Plant(Path(folder) / "plant", sandbox, settings)
@@ -77,7 +84,8 @@ def overtaking() -> dict[str, Any]:
             for _ in range(2):
                 plant.worker("all", 16, "--no-events")
             list(plant.client.submit_many((clip(f"bulk {n}") for n in range(1000)), priority="bulk"))
-            plant.until(lambda: plant.sandbox.meter()["accepted"] >= 40)
+            plant.until(lambda: plant.sandbox.meter()["accepted"] >= SLOTS + 40, patience=120)
+            bound = plant.client.stats()["at_provider"]
             begun = time.time()
             urgent = list(plant.client.submit_many((clip(f"urgent {n}") for n in range(20)), priority="urgent"))
             ids = {job.id for job in urgent}
@@ -89,6 +97,8 @@ def overtaking() -> dict[str, Any]:
             return {
                 "urgent": 20,
                 "bulk": 1000,
+                "slots": SLOTS,
+                "in_flight_before": bound,
                 "first": round(min(charge["at"] for charge in charges) - begun, 3),
                 "seconds": round(max(charge["at"] for charge in charges) - begun, 3),
                 "answered_429": meter["answered_429"],

@@ -90,6 +90,28 @@ def test_an_urgent_clip_overtakes_a_full_house(build):
     assert len(begun) <= 2
 
 
+def test_twenty_urgent_clips_pass_a_thousand_bulk_ones_at_a_provider_without_a_free_slot(build):
+    """Each slot that becomes free is theirs, as soon as a worker has one of their messages in its hands."""
+    plant = build(LIMITS__RATE=10, LIMITS__BURST=2, LIMITS__CONCURRENCY=20, rate=10, burst=15, concurrency=20,
+                  latency=0.035, generation_seconds=2.0, clips="tiny")  # fmt: skip
+    for _ in range(2):
+        plant.worker("all", 16, "--no-events")
+    list(plant.client.submit_many((clip(f"bulk {n}") for n in range(1000)), priority="bulk"))
+    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 40)
+    began = plant.sandbox.meter()["accepted"]
+    urgent = {job.id for job in plant.client.submit_many((clip(f"urgent {n}") for n in range(20)), priority="urgent")}
+
+    def charges() -> list[dict]:
+        return sorted(plant.sandbox.meter()["charges"], key=lambda charge: charge["at"])
+
+    plant.until(lambda: urgent <= {charge["job_id"] for charge in charges()}, plant.logs)
+    order = [charge["job_id"] in urgent for charge in charges()][began:]
+    last = len(order) - order[::-1].index(True)
+
+    assert order[:last].count(False) <= 4, order
+    assert plant.sandbox.meter()["max_in_flight"] <= 20
+
+
 def test_flowers_button_changes_the_lane(build):
     """Celery's `rate_limit` remote control changes the limit that the gate keeps over all workers."""
     plant = build(LIMITS__RATE=5, LIMITS__BURST=2)
