@@ -146,6 +146,10 @@ class Keys:
         """String: the worker that is fetching the job's bytes."""
         return f"{self.prefix}hand:{job_id}"
 
+    def alive(self, machine: str, what: str) -> str:
+        """String: a process lives on a machine, of a worker's role or `beat`; its own health check asks for it."""
+        return f"{self.prefix}alive:{machine}:{what}"
+
     def tick(self, name: str) -> str:
         """String: a periodic action's current slot is taken."""
         return f"{self.prefix}tick:{name}"
