@@ -226,7 +226,7 @@ def test_revoking_cancels_wherever_the_message_is(build, pool):
     held = plant.client._runtime.redis.zrange(plant.client._runtime.keys.present, 0, 0)[0]
     queued = waiting[-1].id
     for task_id in (held, queued):
-        app.control.revoke(task_id, reply=True, timeout=3)
+        app.control.revoke(task_id, reply=True, timeout=20, limit=1)
     cancelled = plant.client.get(held).state
     worker.kill()
     plant.worker("all", 4, "--pool", pool)
@@ -247,8 +247,8 @@ def test_a_rate_that_is_none_changes_nothing(alone):
     plant, app = alone
     before = plant.client._runtime.lane.state().rate
     for wrong in ("-5/s", "nan/s", "inf/s", "lots", "5/x"):
-        [answer] = app.control.rate_limit("overcrank.generate", wrong, reply=True, timeout=5)
+        [answer] = app.control.rate_limit("overcrank.generate", wrong, reply=True, timeout=20, limit=1)
         assert "is no rate" in next(iter(answer.values()))["error"], wrong
     assert before == plant.client._runtime.lane.state().rate
-    app.control.rate_limit("overcrank.generate", "7/s", reply=True, timeout=5)
+    app.control.rate_limit("overcrank.generate", "7/s", reply=True, timeout=20, limit=1)
     assert 7 == round(plant.client._runtime.lane.state().rate, 3)

@@ -16,7 +16,7 @@ class Exit(IntEnum):
     """The command line or the clip is wrong; nothing was done."""
 
     STORE = 3
-    """Redis can not be reached or used; nothing was decided."""
+    """Redis can not be reached or used; nothing was decided, unless the message says otherwise."""
 
     CONFIG = 4
     """A setting is wrong, missing or misspelt; nothing was started."""
