@@ -83,6 +83,7 @@ result_backend_transport_options = {"socket_connect_timeout": 5}
 redis_socket_keepalive = True
 
 beat_schedule = schedule.beat(settings)
+beat_scheduler = "workers.beat:Scheduler"
 beat_max_loop_interval = 1
 enable_utc = True
 timezone = "UTC"

@@ -36,6 +36,9 @@ class Period(NamedTuple):
         return cls(now - now % length, length, now - now % DAY)
 
 
+BEAT = "beat"
+"""What beat is called among the processes that say that they live."""
+
 DUE = "due"
 """What is said on the `wake` channel when a job became due before its time."""
 
