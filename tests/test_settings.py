@@ -164,6 +164,12 @@ def test_live_needs_a_key_of_the_vendors(having: Set, key: str) -> None:
         having(PROVIDER__LIVE="true", PROVIDER__API_KEY=key)
 
 
+def test_live_is_not_the_sandbox(having: Set) -> None:
+    """Who turns spending on and leaves the sandbox in place has forgotten something."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__NAME"):
+        having(PROVIDER__LIVE="true", PROVIDER__API_KEY=SECRET, PROVIDER__NAME="sandbox")
+
+
 def test_a_blank_key_is_the_sandboxs_own(having: Set) -> None:
     """Without the live switch a variable that is there and empty says nothing."""
     assert "sandbox-key" == having(PROVIDER__API_KEY="").provider_key.get_secret_value()

@@ -387,6 +387,11 @@ def _check(settings: Settings) -> None:
             "OVERCRANK_PROVIDER__LIVE is true and OVERCRANK_PROVIDER__API_KEY is missing, blank or the sandbox's: "
             "set the key that the vendor gave you"
         )
+    if provider.live and provider.name == "sandbox":
+        raise ConfigError(
+            "OVERCRANK_PROVIDER__LIVE is true and OVERCRANK_PROVIDER__NAME is sandbox, where nothing can be bought: "
+            "name the vendor, and set OVERCRANK_PROVIDER__BASE_URL to its address or not at all"
+        )
     if not provider.live and host not in LOOPBACK and not _is_sandbox(settings, host):
         raise ConfigError(
             f"OVERCRANK_PROVIDER__BASE_URL points at {host}, which may spend real money: "
