@@ -13,6 +13,7 @@ from celery import signature, states
 from celery.app.task import Context
 from celery.exceptions import TaskRevokedError
 from kombu.exceptions import OperationalError
+from kombu.utils.functional import maybe_list
 
 from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
@@ -89,16 +90,16 @@ def _followers(request: Context, state: str, result: Any) -> Iterator[tuple[str,
     backend = app.backend
     if state == states.SUCCESS:
         lineage = {"parent_id": request.id, "root_id": request.root_id or request.id}
-        for callback in request.callbacks or ():
+        for callback in maybe_list(request.callbacks) or ():
             yield "callback", partial(_send, callback, (result,), **lineage)
-        if request.chain:
-            yield "chain", partial(_send, request.chain[-1], (result,), chain=request.chain[:-1], **lineage)
+        if chain := maybe_list(request.chain):
+            yield "chain", partial(_send, chain[-1], (result,), chain=chain[:-1], **lineage)
     if request.chord:  # each part counts, however it ended
         yield "chord", partial(backend.on_chord_part_return, request, state, result)
     if state == states.FAILURE:
         if request.chain:
             yield "chain", partial(backend._fail_chain, request.chain, result)  # noqa: SLF001  (Celery's way to fail it)
-        for errback in request.errbacks or ():
+        for errback in maybe_list(request.errbacks) or ():
             alone = Context({**vars(request), "errbacks": [errback]})
             yield "errback", partial(backend._call_task_errbacks, alone, result, "")  # noqa: SLF001  (likewise)
 

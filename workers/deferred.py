@@ -22,7 +22,7 @@ class Deferred(Request):
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
-        if not isinstance(self._kwargs, dict) or wire.JOB not in self._kwargs:
+        if not isinstance(self._kwargs, dict) or set(self._kwargs) != {wire.JOB}:
             self._argsrepr, self._kwargsrepr = "", self._headline()
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002  (the name is the library's)
@@ -36,5 +36,5 @@ class Deferred(Request):
             clip = clip_of(next(iter(self._args), None), self._kwargs, self._delivery_info)
             runtime = current().runtime
             return wire.headline(clip, runtime.prices.quote(clip, runtime.settings.provider.model))
-        except (JobError, TypeError):
+        except (JobError, TypeError, ValueError):
             return "not a clip that can be made"
