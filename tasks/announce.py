@@ -142,7 +142,7 @@ def retell(job: Job, task_id: str) -> None:
 
 def _event(job: Job | None, request: Context, state: str, result: Any) -> None:
     """Send the event that monitors wait for, if there is one who sends any."""
-    dispatcher = current().dispatcher
+    dispatcher = current().monitors()
     if dispatcher is None or not dispatcher.enabled:
         return
     fields: dict[str, Any] = {"exception": repr(result), "traceback": ""}

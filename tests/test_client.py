@@ -126,6 +126,25 @@ def test_a_wrong_clip_is_named_and_those_before_it_are_entered(client: Client, w
     assert 4 == len(client.latest())
 
 
+def test_a_stream_counts_from_its_own_beginning(client: Client) -> None:
+    """Though it submits some at a time, the number of a wrong clip is its place in the whole."""
+    over = threading.Event()
+
+    def end_all() -> None:
+        while not over.wait(0.01):
+            for job in client.latest(["queued"]):
+                client.cancel(job)
+
+    thread = threading.Thread(target=end_all)
+    thread.start()
+    try:
+        with pytest.raises(InvalidClip, match="clip 3: "):
+            list(client.stream([*"abc", {"prompt": "x", "fps": 7}], window=2))
+    finally:
+        over.set()
+        thread.join(10)
+
+
 def test_a_source_that_fails_loses_nothing_that_came_before(client: Client) -> None:
     """What was taken from it is entered before its error is raised."""
 

@@ -164,6 +164,15 @@ def test_live_needs_a_key_of_the_vendors(having: Set, key: str) -> None:
         having(PROVIDER__LIVE="true", PROVIDER__API_KEY=key)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://guest@127.0.0.1//", "sentinel://a:26379;sentinel://b:26379", "rediss://:x@h:1/0", "unix:///tmp/r.sock"],
+)
+def test_a_broker_may_be_any_that_celery_speaks_to(having: Set, url: str) -> None:
+    """Redis, its sentinels, or RabbitMQ."""
+    assert url == having(BROKER_URL=url).broker
+
+
 def test_live_is_not_the_sandbox(having: Set) -> None:
     """Who turns spending on and leaves the sandbox in place has forgotten something."""
     with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__NAME"):

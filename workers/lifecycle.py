@@ -63,10 +63,10 @@ def _ready(sender: Any, **_: Any) -> None:
     except ConfigError as error:  # else each task would find out, again and again
         logger.critical("this worker can not work and ends: %s", error)
         raise WorkerShutdown(UNUSABLE) from None
-    process.dispatcher = sender.event_dispatcher
-    if sender.hub and process.dispatcher:  # a few times a second, not one by one
-        process.dispatcher.on_send_buffered = None
-        sender.hub.call_repeatedly(EVENTS_EVERY, process.dispatcher.flush)
+    process.monitors = lambda: sender.event_dispatcher
+    if sender.hub and sender.event_dispatcher:  # a few times a second, not one by one
+        sender.event_dispatcher.on_send_buffered = None
+        sender.hub.call_repeatedly(EVENTS_EVERY, sender.event_dispatcher.flush)
     health.watch(process, sender)
     process.until_done("ready", _configure)
 
@@ -85,7 +85,8 @@ def _configure() -> None:
 def _child(**_: Any) -> None:
     """Give a process of a pool a way of its own to tell monitors how a job ended."""
     if app.conf.worker_send_task_events:
-        current().dispatcher = app.events.Dispatcher(app.connection_for_write(), hostname=_node)
+        dispatcher = app.events.Dispatcher(app.connection_for_write(), hostname=_node)
+        current().monitors = lambda: dispatcher
 
 
 @signals.worker_shutting_down.connect

@@ -44,7 +44,8 @@ class Process:
         self.turnstile = Turnstile()
         self._hands: set[str] = set()
         self._lease_ms = round(self.runtime.settings.worker.lease.total_seconds() * 1000)
-        self.dispatcher: Any = None
+        self.monitors: Callable[[], Any] = lambda: None
+        """Returns what sends events to monitors now: Celery makes another whenever it connects anew."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.hands = ThreadPoolExecutor(HANDS, thread_name_prefix="overcrank-hand")

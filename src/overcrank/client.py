@@ -100,7 +100,13 @@ class Client:
         Where *clips* come slowly, each is written as it comes. Of one that is wrong the error says which it is, counted
         from 0; those before it are written and yielded first.
         """
-        source, number, most, more, cap = iter(clips), 0, 1, True, 0
+        return self._entered(clips, priority)
+
+    def _entered(
+        self, clips: Iterable[Clip | dict[str, Any] | str], priority: Priority | str | int | None, first: int = 0
+    ) -> Iterator[Job]:
+        """Enqueue clips, the first of which counts as number *first*."""
+        source, number, most, more, cap = iter(clips), first, 1, True, 0
         while more:
             batch: list[tuple[Clip, int]] = []
             wrong: Exception | None = None
@@ -215,21 +221,28 @@ class Client:
         return found
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
-        if entered and envelope.shares_server(self.settings):
-            pipe = self._runtime.redis.pipeline(transaction=False)
-            self._post(pipe, entered)
-            pipe.execute()
-        elif entered:
-            try:
-                with self.celery.producer_or_acquire() as producer:
-                    for job_id, clip, quote in entered:
-                        send(self.celery, job_id, clip, quote, producer=producer)
-                        self._jobs.sent([job_id])
-            except (OperationalError, OSError) as error:  # the jobs are written, so it is not for the caller to repeat
-                logger.warning(
-                    "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
-                    "sends their messages", redact(str(error)),
-                )  # fmt: skip
+        """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
+        if not entered:
+            return
+        gone = []
+        try:
+            if envelope.shares_server(self.settings):
+                pipe = self._runtime.redis.pipeline(transaction=False)
+                self._post(pipe, entered)
+                pipe.execute()
+                return
+            with self.celery.producer_or_acquire() as producer:
+                for job_id, clip, quote in entered:
+                    send(self.celery, job_id, clip, quote, producer=producer)
+                    gone.append(job_id)
+        except (*OUTAGE, OperationalError, OSError) as error:
+            logger.warning(
+                "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
+                "sends their messages",
+                redact(str(error)),
+            )
+        with suppress(*OUTAGE):  # one message too many does no harm
+            self._jobs.sent(gone)
 
     def _post(self, pipe: Any, entered: list[tuple[str, Clip, int]]) -> None:
         """Put the jobs' messages in their queues as the broker keeps them, and note that they have left."""
@@ -344,14 +357,15 @@ class Client:
 
         The next clip is taken from *clips* only when there is room for it, so any number of them takes the same memory.
         """
-        source, more = iter(clips), True
+        source, more, taken = iter(clips), True, 0
         with self.follow() as follower:
             while more or len(follower):
                 room = min(BATCH, window - len(follower))
                 some = list(islice(source, room)) if more and room > 0 else []
                 more = more and (room <= 0 or len(some) == room)
-                for job in self.submit_many(some, priority=priority):
+                for job in self._entered(some, priority, taken):
                     follower.add(job)
+                taken += len(some)
                 yield from self._asked(lambda wait=0.0 if some and more else 0.5: follower.ended(wait))  # type: ignore[misc]
 
     def latest(self, states: Iterable[State | str] = State, most: int = 100) -> list[Job]:

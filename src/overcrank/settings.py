@@ -409,7 +409,7 @@ def _check(settings: Settings) -> None:
         if parts.scheme not in schemes:
             raise ConfigError(f"{name} has to begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}")
         try:
-            _ = parts.port
+            _ = ";" in url or parts.port  # a broker may be named several times
         except ValueError:
             raise ConfigError(f"{name}: the port has to be a number from 0 to 65535") from None
     if settings.worker.permit >= settings.worker.lease:  # else a permit could be used after it was taken back

@@ -127,6 +127,12 @@ def test_what_runs_until_it_is_stopped_prints_no_documents(shell: Shell, started
     assert "omit --json" in json.loads(result.stderr)["error"]["message"]
 
 
+def test_up_refuses_what_its_workers_would(shell: Shell, monkeypatch: pytest.MonkeyPatch, folder: Path):
+    """Before it starts anything."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "two words")
+    assert (Exit.CONFIG, []) == (shell("up").exit_code, list(folder.iterdir()))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -29,12 +29,14 @@ def up(context: click.Context, /, data: Path | None, **wanted: Any) -> int:
     in the data folder and is there again the next time. In another terminal, in the same folder, `overcrank submit`
     finds it by itself.
     """
+    from ..runtime import Runtime
     from ..settings import load
     from .attach import forget, lock
 
     if data is not None:
         os.environ["OVERCRANK_DATA_DIR"] = str(data.absolute())
     found = load()
+    Runtime(found).check()
     place = found.data_dir.absolute()
     held = lock(place)
     try:
