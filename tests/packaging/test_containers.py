@@ -71,7 +71,7 @@ def test_the_server_keeps_what_it_is_told():
     options = {flag: command[command.index(flag) + 1] for flag in command if flag.startswith("--")}
     assert {
         "--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction",
-        "--requirepass": "${REDIS_PASSWORD:?}",
+        "--requirepass": "${REDIS_PASSWORD:?missing}",
     }.items() <= options.items()  # fmt: skip
     assert {True} == {
         "${REDIS_PASSWORD:?" in service["environment"]["OVERCRANK_REDIS_URL"] for service in OURS.values()
