@@ -25,7 +25,7 @@ accept_content = result_accept_content = ["json"]
 # one queue a priority, consumed in this order; see workers/rooms.py for how many of each a worker takes
 task_queues = [Queue(name, routing_key=name) for name in wire.ALL_QUEUES]
 task_default_queue = wire.COMMON_QUEUE  # what follows a clip and names no queue goes where Celery would send it
-task_create_missing_queues = False
+task_create_missing_queues = True  # what follows a clip may be on a queue of its sender's own; -Q says what is consumed
 task_routes = {
     wire.GENERATE: {"queue": wire.QUEUES[Priority.NORMAL]},
     wire.POLL: {"queue": wire.POLL_QUEUE},
@@ -83,6 +83,7 @@ result_backend_transport_options = {"socket_connect_timeout": 5}
 redis_socket_keepalive = True
 
 beat_schedule = schedule.beat(settings)
+beat_scheduler = "workers.beat:Scheduler"
 beat_max_loop_interval = 1
 enable_utc = True
 timezone = "UTC"

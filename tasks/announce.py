@@ -5,37 +5,107 @@ here, under the job's own task id. It may be done twice, should a process die in
 """
 
 import logging
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from celery import group, signature, states
+from celery import signature, states
 from celery.app.task import Context
+from celery.exceptions import TaskRevokedError
+from kombu.exceptions import OperationalError
+from kombu.utils.functional import maybe_list
 
+from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
+from overcrank.server import OUTAGE
 from overcrank.wire import GENERATE
 from workers.app import app
 from workers.process import current
 
 logger = logging.getLogger(__name__)
 
+AWAY = (*OUTAGE, OperationalError, OSError)
+"""What is raised while the broker or the result backend is away."""
+
+KINDS = {states.SUCCESS: "task-succeeded", states.FAILURE: "task-failed", states.REVOKED: "task-revoked"}
+"""The event that monitors are sent, by how a task ended."""
+
 
 def announce(job: Job) -> None:
-    """Tell everybody who waits for *job*, which has ended."""
+    """Tell everybody who waits for *job*, which has ended.
+
+    Raises:
+        Exception: one of `AWAY`. The job stays due, and whoever was not told is told then.
+    """
     jobs = current().tools.jobs
-    audience: dict[str, Any] = {job.id: {}, **jobs.audience(job.id)}
-    for task_id, canvas in audience.items():
+    told, away = [], None
+    for task_id, canvas in {job.id: {}, **jobs.audience(job.id)}.items():
         if canvas is None:
             continue
-        request = Context({"id": task_id, "task": GENERATE, "delivery_info": {}, **canvas})
-        match job.state:
-            case State.SUCCEEDED:
-                _succeeded(job, request)
-            case State.CANCELLED:
-                _revoked(job, request)
-            case _:
-                _failed(job, request)
-    jobs.told(job.id, audience)
+        try:
+            tell(job, job.exception, Context({"id": task_id, "task": GENERATE, "delivery_info": {}, **canvas}))
+            told.append(task_id)
+        except AWAY as error:
+            away = error
+    jobs.told(job.id, told, everybody=away is None)
+    if away is not None:
+        raise away
     logger.info("job %s %s%s", job.id, job.state, f": {job.exception}" if job.exception else "")
+
+
+def tell(job: Job | None, error: JobError | UnknownJob | None, request: Context) -> None:
+    """Store the result of one request, send on what follows it, each by itself, and the event.
+
+    The result comes first: whatever becomes of the rest, it is there. What can not be sent because a server is away is
+    sent when the job is announced again; with it what had been sent before, for that is what "at least once" means.
+    What could never be sent, as its signature is wrong, is said in the log and left out. *job* is None for a message
+    that made none.
+
+    Raises:
+        Exception: one of `AWAY`.
+    """
+    state: str = states.FAILURE
+    result: Any = error
+    if error is None and job is not None:
+        state, result = states.SUCCESS, job.result
+    elif isinstance(error, Cancelled):  # what others call revoked we call cancelled
+        state, result = states.REVOKED, TaskRevokedError(str(error))
+    _keep(request.id, result, state)
+    away = None
+    for name, send in _followers(request, state, result):
+        try:
+            send()
+        except AWAY as trouble:
+            away = trouble
+        except Exception:
+            logger.exception("what follows task %s can not be sent and is left out: its %s", request.id, name)
+    if away is not None:
+        raise away
+    _event(job, request, state, result)
+
+
+def _followers(request: Context, state: str, result: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Return what follows a request that ended, each by its name, as something to be called."""
+    backend = app.backend
+    if state == states.SUCCESS:
+        lineage = {"parent_id": request.id, "root_id": request.root_id or request.id}
+        for callback in maybe_list(request.callbacks) or ():
+            yield "callback", partial(_send, callback, (result,), **lineage)
+        if chain := maybe_list(request.chain):
+            yield "chain", partial(_send, chain[-1], (result,), chain=chain[:-1], **lineage)
+    if request.chord:  # each part counts, however it ended
+        yield "chord", partial(backend.on_chord_part_return, request, state, result)
+    if state == states.FAILURE:
+        if request.chain:
+            yield "chain", partial(backend._fail_chain, request.chain, result)  # noqa: SLF001  (Celery's way to fail it)
+        for errback in maybe_list(request.errbacks) or ():
+            alone = Context({**vars(request), "errbacks": [errback]})
+            yield "errback", partial(backend._call_task_errbacks, alone, result, "")  # noqa: SLF001  (likewise)
+
+
+def _send(follower: Any, arguments: tuple[Any, ...], **options: Any) -> None:
+    signature(follower, app=app).apply_async(arguments, **options)
 
 
 def started(job_id: str, task_id: str) -> None:
@@ -70,35 +140,17 @@ def retell(job: Job, task_id: str) -> None:
         app.backend.mark_as_failure(task_id, job.exception)
 
 
-def _succeeded(job: Job, request: Context) -> None:
-    result = job.result
-    follow = {"parent_id": request.id, "root_id": request.root_id or request.id}
-    if request.callbacks:
-        group([signature(callback, app=app) for callback in request.callbacks], app=app).apply_async(
-            (result,), **follow
-        )
-    if request.chain:
-        signature(request.chain[-1], app=app).apply_async((result,), chain=request.chain[:-1], **follow)
-    _keep(request.id, result, states.SUCCESS)
-    app.backend.mark_as_done(request.id, result, request, store_result=False)  # counts a chord's parts
-    _event("task-succeeded", job, request, result=f"{result['cost_usd']} USD {result['url']}" if result else "")
-
-
-def _failed(job: Job, request: Context) -> None:
-    error = job.exception
-    app.backend.mark_as_failure(request.id, error, traceback="", request=request, store_result=True, call_errbacks=True)
-    _event("task-failed", job, request, exception=repr(error), traceback="")
-
-
-def _revoked(job: Job, request: Context) -> None:
-    """What others call revoked we call cancelled."""
-    app.backend.mark_as_revoked(request.id, str(job.exception), request=request, store_result=True)
-    _event("task-revoked", job, request, terminated=False, signum=None, expired=False)
-
-
-def _event(kind: str, job: Job, request: Context, **fields: Any) -> None:
-    dispatcher = current().dispatcher
-    if dispatcher is not None and dispatcher.enabled:
+def _event(job: Job | None, request: Context, state: str, result: Any) -> None:
+    """Send the event that monitors wait for, if there is one who sends any."""
+    dispatcher = current().monitors()
+    if dispatcher is None or not dispatcher.enabled:
+        return
+    fields: dict[str, Any] = {"exception": repr(result), "traceback": ""}
+    if state == states.SUCCESS:
+        fields = {"result": f"{result['cost_usd']} USD {result['url']}" if result else ""}
+    elif state == states.REVOKED:
+        fields = {"terminated": False, "signum": None, "expired": False}
+    if job is not None:
         begun, ended = job.moments.get("started", job.moments["created"]), job.moments.get("ended", 0)
         fields["runtime"] = max(0, ended - begun) / 1_000_000
-        dispatcher.send(kind, uuid=request.id, retry=True, **fields)
+    dispatcher.send(KINDS[state], uuid=request.id, retry=True, **fields)

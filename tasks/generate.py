@@ -5,45 +5,73 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from celery import signals
+from celery import signals, states
+from celery.app.task import Context
 from celery.exceptions import Reject
 from celery.worker.state import revoked
 
 from overcrank import wire
-from overcrank.clip import read_clip
-from overcrank.errors import InvalidClip, JobError, OverBudget, TooLate, UnknownJob
+from overcrank.errors import Cancelled, JobError, OverBudget, TooLate, UnknownJob
 from overcrank.ids import is_id
 from overcrank.job import Job
 from overcrank.lifecycle import State
-from overcrank.media.recipe import recipe
 from overcrank.money import dollars
 from overcrank.outcome import Ended, Hold, Next, Park, Retry
 from overcrank.pipeline import flow, share
 from overcrank.pipeline.cancel import cancel
-from tasks.announce import announce, retell, started
+from tasks.announce import AWAY, announce, retell, started, tell
 from tasks.poll import attend
 from workers.app import app
+from workers.asked import clip_of
 from workers.deferred import NOTHING
 from workers.process import Process, current
 
 logger = logging.getLogger(__name__)
 
+PAUSE = 1.0
+"""Seconds before a message goes back whose trouble may be there still."""
 
-@app.task(
-    name=wire.GENERATE,
-    bind=True,
-    ignore_result=False,
-    throws=(JobError, UnknownJob),
-    Request="workers.deferred:Deferred",
-)
+
+@app.task(name=wire.GENERATE, bind=True, ignore_result=False, Request="workers.deferred:Deferred")
 def generate(self: Any, previous: Any = None, /, **fields: Any) -> None:
-    """Generate the clip that the fields describe; the result is the file, its checksum, its cost and its timings."""
+    """Generate the clip that the fields describe; the result is the file, its checksum, its cost and its timings.
+
+    Nothing but `Reject` leaves it: whoever waits is told by `tasks/announce.py`, once the job has ended, and what went
+    wrong here is no end. Where a server is away, or for whatever we did not think of, the message is handed back.
+    """
     process = current()
-    job = _job(process, self.request, previous, fields)
+    canvas = wire.canvas(self.request)
     self.request.update(NOTHING)
+    try:
+        try:
+            job = _job(process, self.request, canvas, previous, fields)
+        except (JobError, UnknownJob) as error:
+            logger.info("a message for a clip is refused: %s: %s", type(error).__name__, error)
+            tell(None, error, Context({"id": self.request.id, "task": wire.GENERATE, "delivery_info": {}, **canvas}))
+            return
+        _run(process, job, self.request.id)
+    except Reject:
+        raise
+    except AWAY as error:
+        logger.warning("a message is handed back, as a server is away: %s", error)
+        _hand_back(process)
+    except Exception:
+        logger.exception("a message is handed back, as something went wrong with it")
+        _hand_back(process)
+
+
+def _hand_back(process: Process) -> None:
+    until = time.monotonic() + PAUSE  # it comes again at once
+    while (left := until - time.monotonic()) > 0 and process.room.wait(left):
+        pass
+    raise Reject("handed back", requeue=True)
+
+
+def _run(process: Process, job: Job, task_id: str) -> None:
+    """Bring a job on its way, or hand its message back."""
     if job.ended:
         audience = process.tools.jobs.audience(job.id)
-        retell(job, self.request.id) if audience.get(self.request.id, {}) is None else announce(job)
+        retell(job, task_id) if audience.get(task_id, {}) is None else announce(job)
         return
     patience = process.runtime.settings.worker.hold.total_seconds()
     handed_back_at = time.monotonic() + patience
@@ -55,7 +83,7 @@ def generate(self: Any, previous: Any = None, /, **fields: Any) -> None:
                     if not process.room.wait(wait) or time.monotonic() > handed_back_at:
                         process.tools.gate.leave(job)
                         raise Reject("handed back", requeue=True)
-                    if self.request.id in revoked:
+                    if task_id in revoked:
                         _cancel(process, job.id)
                 case Ended(ended):
                     announce(ended or process.tools.jobs.get(job.id))
@@ -68,10 +96,9 @@ def generate(self: Any, previous: Any = None, /, **fields: Any) -> None:
                         attend(sent)
                     return
                 case Next("wait"):
-                    started(job.id, self.request.id)
+                    started(job.id, task_id)
                     return
             job = process.tools.jobs.get(job.id)
-    return
 
 
 @signals.task_revoked.connect
@@ -86,7 +113,7 @@ def _cancel(process: Process, job_id: str) -> None:
         cancel(job_id, process.tools.jobs, process.tools.gate)
 
 
-def _job(process: Process, request: Any, previous: Any, fields: dict[str, Any]) -> Job:
+def _job(process: Process, request: Any, canvas: dict[str, Any], previous: Any, fields: dict[str, Any]) -> Job:
     """Return the job that a message stands for, entering one that somebody sent without knowing us."""
     jobs = process.tools.jobs
     named = fields.get(wire.JOB)
@@ -96,25 +123,14 @@ def _job(process: Process, request: Any, previous: Any, fields: dict[str, Any]) 
         job_id = named
     else:
         job_id = _enter(process, request, previous, fields)
-    return jobs.attend(job_id, request.id, wire.canvas(request))
+    return jobs.attend(job_id, request.id, canvas)
 
 
 def _enter(process: Process, request: Any, previous: Any, fields: dict[str, Any]) -> str:
     """Write the job of a message that carries a clip's own fields; a repeated message finds it there."""
-    if isinstance(previous, str):  # the task before it in a chain wrote the prompt
-        fields = {"prompt": previous, **fields}
-    elif isinstance(previous, dict) and "generation_id" in previous:
-        pass  # the task before it was a clip too: it only comes first
-    elif isinstance(previous, dict):
-        fields = {**{name: value for name, value in previous.items() if name not in fields}, **fields}
-    elif previous is not None:
-        raise InvalidClip(f"a clip was expected as keyword arguments, got {type(previous).__name__}")
-    queue = (request.delivery_info or {}).get("routing_key", "")
-    for priority, name in wire.QUEUES.items():
-        if name == queue and "priority" not in fields:
-            fields = {**fields, "priority": priority}
-    clip = read_clip(fields)
-    recipe(clip)
+    if app.backend.get_state(request.id) == states.REVOKED:  # before any worker knew of it, so no record says so
+        raise Cancelled("it was revoked before it was sent")
+    clip = clip_of(previous, fields, request.delivery_info)
     settings = process.runtime.settings
     quote = process.runtime.prices.quote(clip, settings.provider.model)
     if quote > settings.budget.cap and quote > process.runtime.ledger.window().cap:

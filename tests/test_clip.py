@@ -35,24 +35,27 @@ GOOD: dict[str, list[Any]] = {
 BAD: dict[str, list[Any]] = {
     "prompt": ["", "  \n", "a" * 4001, None, 5, ["x"], b"x", "\ud800"],
     "negative_prompt": ["b" * 4001, None, 5],
-    "mode": ["fast", "", None, 3, []],
+    "mode": ["fast", "", None, 3, [], b"slow_motion"],
     "duration": [0, 0.99, 60.1, -5, "5", None, True, float("nan"), float("inf")],
     "fps": [23, 241, 29.97, "120", None, True],
     "resolution": ["8K", "1920X1080 ", "", None, 1080, ["4K"], "1x1"],
     "seed": [-1, 2_147_483_648, 1.5, "7", True],
     "guidance_scale": [-0.1, 20.1, "7", None],
     "physics_strength": [-0.01, 1.01, "1", None],
-    "priority": ["asap", 0, 11, -1, 1.5, True, None, []],
+    "priority": ["asap", 0, 11, -1, 1.5, True, None, [], b"bulk"],
     "deliver_fps": [23, 61, "30", 29.97, True],
     "speed": [0, 301, "2", 1.5, True],
     "extras": ["music", ["poster", "music"], 5, [None], [[]], {}, None],
-    "reuse": ["always", "", None, True, 1],
+    "reuse": ["always", "", None, True, 1, b"any"],
     "project": ["", "-x", "a b", "a" * 65, "ä", None, 5, "a\n"],
-    "unique_key": ["", "k" * 201, 5],
-    "deadline": ["tomorrow", "2027-01-31T12:00:00", "2027-13-01T00:00:00Z", datetime(2027, 1, 1), [], 1e300],  # noqa: DTZ001
+    "unique_key": ["", "  ", "k" * 201, 5],
+    "deadline": [
+        "tomorrow", "2027-01-31T12:00:00", "2027-13-01T00:00:00Z", datetime(2027, 1, 1), [], 1e300,  # noqa: DTZ001
+        5, "1700000000", True,
+    ],
     "metadata": [
         {"a": []}, {"a": {}}, {"a": "x" * 501}, {"k" * 501: 1}, {f"k{i}": i for i in range(33)}, [], None, "x",
-        {1: 2}, {"a": float("nan")}, {"\ud800": 1}, {"a": 10**600},
+        {1: 2}, {"a": float("nan")}, {"\ud800": 1}, {"a": 10**600}, {"": 1},
     ],
 }  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -93,6 +96,12 @@ def test_what_is_wrong_is_named_with_what_is_allowed(field: str, value: Any) -> 
 def test_the_tutorials_numbers_are_priorities(expected: str, number: int) -> None:
     """Lower is more urgent."""
     assert expected == read_clip({"prompt": "x", "priority": number}).priority
+
+
+def test_a_number_that_is_no_priority_gets_the_rule_for_numbers() -> None:
+    """Which numbers there are is what went wrong, not that it is none of three names."""
+    with pytest.raises(InvalidClip, match=r"priority: 11 is not right \(a number has to be from 1 to 10\)"):
+        read_clip({"prompt": "x", "priority": 11})
 
 
 def test_short_names_of_sizes_become_the_sizes() -> None:

@@ -130,6 +130,11 @@ def test_a_name_like_no_other_gets_the_whole_list(having: Set) -> None:
         ("NAMESPACE", "a:b"),
         ("REDIS_URL", "http://x"),
         ("REDIS_URL", "redis://["),
+        ("REDIS_URL", "redis://127.0.0.1:99999"),
+        ("REDIS_URL", "redis://127.0.0.1:port"),
+        ("BROKER_URL", "http://x"),
+        ("BROKER_URL", "nonsense"),
+        ("BROKER_URL", "amqp://guest@127.0.0.1:port"),
         ("REDIS_URL", f"amqp://:{SECRET}@x"),
         ("STORAGE__URL", "ftp://x"),
         ("RETRY__ATTEMPTS", "0"),
@@ -150,6 +155,54 @@ def test_live_needs_a_key(having: Set) -> None:
     """The switch alone spends nothing."""
     with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__API_KEY"):
         having(PROVIDER__LIVE="true")
+
+
+@pytest.mark.parametrize("key", ["", "  ", "sandbox-key"])
+def test_live_needs_a_key_of_the_vendors(having: Set, key: str) -> None:
+    """A key left empty is none, and that of the sandbox is not the vendor's."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__API_KEY"):
+        having(PROVIDER__LIVE="true", PROVIDER__API_KEY=key)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://guest@127.0.0.1//", "sentinel://a:26379;sentinel://b:26379", "rediss://:x@h:1/0", "unix:///tmp/r.sock"],
+)
+def test_a_broker_may_be_any_that_celery_speaks_to(having: Set, url: str) -> None:
+    """Redis, its sentinels, or RabbitMQ."""
+    assert url == having(BROKER_URL=url).broker
+
+
+def test_live_is_not_the_sandbox(having: Set) -> None:
+    """Who turns spending on and leaves the sandbox in place has forgotten something."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__NAME"):
+        having(PROVIDER__LIVE="true", PROVIDER__API_KEY=SECRET, PROVIDER__NAME="sandbox")
+
+
+def test_a_blank_key_is_the_sandboxs_own(having: Set) -> None:
+    """Without the live switch a variable that is there and empty says nothing."""
+    assert "sandbox-key" == having(PROVIDER__API_KEY="").provider_key.get_secret_value()
+
+
+def test_a_sandbox_in_a_container_is_called_by_its_name(having: Set) -> None:
+    """Where the provider is named the sandbox and gets no key but its own, its address may be a container's name."""
+    assert (
+        "http://sandbox:8787" == having(PROVIDER__NAME="sandbox", PROVIDER__BASE_URL="http://sandbox:8787").provider_url
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"PROVIDER__BASE_URL": "http://sandbox:8787"},
+        {"PROVIDER__NAME": "sandbox", "PROVIDER__BASE_URL": "http://api.example.com"},
+        {"PROVIDER__NAME": "sandbox", "PROVIDER__BASE_URL": "http://sandbox:8787", "PROVIDER__API_KEY": SECRET},
+    ],
+)
+def test_nothing_else_is_taken_for_a_sandbox(having: Set, given: dict[str, str]) -> None:
+    """Another dialect, another kind of name, or a key of its own may spend real money."""
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__LIVE=true"):
+        having(**given)
 
 
 def test_live_with_a_key_goes_to_the_vendor(having: Set) -> None:

@@ -5,23 +5,39 @@ from typing import Any
 from celery.worker.consumer.consumer import Consumer as CeleryConsumer
 
 from overcrank.wire import COMMON_QUEUE
-from workers.rooms import close_for
+from workers.rooms import KeepPlace, close_for
 
 YIELD = 2.0
-"""Seconds this worker leaves the common queue alone after it found somebody else's message in it."""
+"""Seconds this worker leaves the common queue alone once it has seen all of other people's messages in it."""
+
+MOST = 200
+"""Messages of others that it looks past before it does so all the same."""
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]
     """Returns messages of tasks it does not know to the common queue instead of dropping them.
 
     Code that sends `overcrank.generate` without naming a queue uses Celery's default queue, so we listen there too;
-    and another application's tasks that come there must not be lost by it.
+    and another application's tasks that come there must not be lost by it. They go behind all others, so that a clip
+    behind a message that nobody takes is found; when the first of them comes round again, this worker pauses.
     """
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._seen: set[Any] = set()
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Put somebody else's message back, and leave the queue to them for a while."""
-        if (message.delivery_info or {}).get("routing_key") == COMMON_QUEUE:
-            close_for(COMMON_QUEUE, YIELD)
-            message.requeue()
-        else:
+        if (message.delivery_info or {}).get("routing_key") != COMMON_QUEUE:
             super().on_unknown_task(body, message, exc)
+            return
+        task_id = message.headers.get("id")
+        if task_id in self._seen or len(self._seen) >= MOST or task_id is None:
+            self._seen.clear()
+            close_for(COMMON_QUEUE, YIELD)
+        self._seen.add(task_id)
+        qos = getattr(message.channel, "qos", None)
+        if isinstance(qos, KeepPlace):
+            qos.put_last(message.delivery_tag)
+        else:
+            message.requeue()

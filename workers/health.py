@@ -1,7 +1,8 @@
 """Health: a worker that is alive and takes no messages ends itself, so that its supervisor starts another.
 
 A Celery worker whose broker went away under load may stay up without ever consuming again, and answers pings all the
-while. So what is watched is whether messages are taken, while there are some and there is a seat for them.
+while. So what is watched is whether messages are taken, while there are some and there is a seat for them: a seat that
+nobody sits in, as the end of its task was not noticed, is one.
 """
 
 import logging
@@ -12,10 +13,12 @@ import time
 from typing import Any
 
 from celery import signals
+from celery.concurrency.thread import TaskPool
+from celery.worker import state
 
 from workers.broker import backlog
 from workers.process import Process
-from workers.rooms import Rooms
+from workers.rooms import seated
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +26,17 @@ DEAF = 30.0
 """Seconds for which messages may wait for a worker that has seats before it counts as deaf."""
 
 _heard = time.monotonic()
+_running: set[str] = set()
+
+
+@signals.task_prerun.connect
+def _begun(task_id: str = "", **_: Any) -> None:
+    _running.add(task_id)
+
+
+@signals.task_postrun.connect
+def _ended(task_id: str = "", **_: Any) -> None:
+    _running.discard(task_id)
 
 
 @signals.task_received.connect
@@ -52,11 +66,18 @@ class Watch:
             self._since = None
 
     def _waiting(self) -> bool:
-        """Tell whether a queue that this worker would take from has messages."""
+        """Tell whether a queue has messages that this worker takes, or would if its seats were not taken by nobody."""
         consumer = self._consumer.task_consumer
         queues = [queue.name for queue in consumer.queues] if consumer else []
-        seated = Rooms(list(queues)).consume(len(queues))
-        return any(backlog(self._consumer.app, seated).values())
+        return any(backlog(self._consumer.app, queues if self._haunted() else seated(queues)).values())
+
+    def _haunted(self) -> bool:
+        """Tell whether messages that were received take seats, and this process runs none of them.
+
+        A process of a pool runs them elsewhere, so this is known of threads only.
+        """
+        taken = {request.id for request in list(state.reserved_requests)}
+        return isinstance(self._consumer.pool, TaskPool) and bool(taken) and not taken & _running
 
 
 def watch(process: Process, consumer: Any) -> None:

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from celery import signals
+from celery.exceptions import WorkerShutdown
 
 from overcrank.errors import ConfigError
 from overcrank.settings import load
@@ -24,6 +25,11 @@ logger = logging.getLogger(__name__)
 EVENTS_EVERY = 0.25
 """Seconds for which events are gathered before they are sent to Flower, all in one."""
 
+UNUSABLE = 4
+"""The exit code of a worker whose settings do not do: `exits.Exit.CONFIG`."""
+
+_node = ""
+
 
 @signals.setup_logging.connect
 def _logging(loglevel: Any = None, **_: Any) -> None:
@@ -36,7 +42,9 @@ def _logging(loglevel: Any = None, **_: Any) -> None:
 
 
 @signals.celeryd_init.connect
-def _furnish(**_: Any) -> None:
+def _furnish(sender: Any = None, **_: Any) -> None:
+    global _node  # noqa: PLW0603  (one a process, and its children's)
+    _node = str(sender)
     role, slots = own()
     if role.stores:
         try:
@@ -50,15 +58,35 @@ def _furnish(**_: Any) -> None:
 @signals.worker_ready.connect
 def _ready(sender: Any, **_: Any) -> None:
     process = current()
-    process.dispatcher = sender.event_dispatcher
-    if sender.hub and process.dispatcher:  # a few times a second, not one by one
-        process.dispatcher.on_send_buffered = None
-        sender.hub.call_repeatedly(EVENTS_EVERY, process.dispatcher.flush)
-    apply_limits(app, process.runtime)
-    process.runtime.lane.reopen()
+    try:
+        process.runtime.check()
+    except ConfigError as error:  # else each task would find out, again and again
+        logger.critical("this worker can not work and ends: %s", error)
+        raise WorkerShutdown(UNUSABLE) from None
+    process.monitors = lambda: sender.event_dispatcher
+    if sender.hub and sender.event_dispatcher:  # a few times a second, not one by one
+        sender.event_dispatcher.on_send_buffered = None
+        sender.hub.call_repeatedly(EVENTS_EVERY, sender.event_dispatcher.flush)
     health.watch(process, sender)
-    logger.info("ready: %s provider %s", "LIVE" if process.runtime.settings.provider.live else "sandbox",
-                process.runtime.settings.provider_url)  # fmt: skip
+    process.until_done("ready", _configure)
+
+
+def _configure() -> None:
+    """Write what the settings allow; jobs wait for that, so it is tried until Redis takes it."""
+    runtime = current().runtime
+    apply_limits(app, runtime)
+    runtime.lane.reopen()
+    logger.info(
+        "ready: %s provider %s", "LIVE" if runtime.settings.provider.live else "sandbox", runtime.settings.provider_url
+    )
+
+
+@signals.worker_process_init.connect
+def _child(**_: Any) -> None:
+    """Give a process of a pool a way of its own to tell monitors how a job ended."""
+    if app.conf.worker_send_task_events:
+        dispatcher = app.events.Dispatcher(app.connection_for_write(), hostname=_node)
+        current().monitors = lambda: dispatcher
 
 
 @signals.worker_shutting_down.connect

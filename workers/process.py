@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from socket import gethostname
 from typing import Any
 
 from overcrank import wire
@@ -15,7 +16,7 @@ from overcrank.pipeline.tools import Tools
 from overcrank.runtime import Runtime
 from overcrank.server import OUTAGE
 from overcrank.settings import load
-from workers.roles import own
+from workers.roles import own, role_name
 from workers.room import Room
 from workers.turnstile import Turnstile
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 HANDS = 16
 """Jobs in flight that a process attends to at once: most of the time they wait for the network."""
+
+ALIVE_MS = 15_000
+"""Milliseconds for which a worker counts as alive on its machine: health checks do not look more often."""
 
 DOWNLOADS = 32
 """Clips that are brought home beside the fetch queue; more go through the queue, which has seats of its own."""
@@ -40,12 +44,14 @@ class Process:
         self.turnstile = Turnstile()
         self._hands: set[str] = set()
         self._lease_ms = round(self.runtime.settings.worker.lease.total_seconds() * 1000)
-        self.dispatcher: Any = None
+        self.monitors: Callable[[], Any] = lambda: None
+        """Returns what sends events to monitors now: Celery makes another whenever it connects anew."""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.hands = ThreadPoolExecutor(HANDS, thread_name_prefix="overcrank-hand")
         self._downloads = threading.BoundedSemaphore(DOWNLOADS)
         self._fetches = wire.FETCH_QUEUE in own()[0].queues
+        self._alive = self.runtime.keys.alive(gethostname(), role_name())
         self._start("heartbeat", self._beat, self.runtime.settings.worker.heartbeat.total_seconds())
         self._start("wake", self.room.listen, 1.0)
 
@@ -96,6 +102,21 @@ class Process:
         """Run *action* every so many seconds in a thread of its own, until the process stops."""
         self._start(name, action, seconds)
 
+    def until_done(self, name: str, action: Callable[[], None]) -> None:
+        """Do *action* once, and again every second while Redis is away; not at all once the process stops."""
+        done = threading.Event()
+
+        def attempt() -> None:
+            if not done.is_set():
+                action()
+                done.set()
+
+        try:
+            attempt()
+        except OUTAGE as error:
+            logger.warning("%s: Redis is away: %s", name, error)
+            self._start(name, attempt, 1.0, until=done)
+
     def stop(self) -> None:
         """Hand back what is held, and end the threads."""
         self._stop.set()
@@ -105,13 +126,16 @@ class Process:
         with self._lock:
             jobs, hands = list(self._in_hand), list(self._hands)
         self.runtime.scripts.renew(self.runtime.worker, self._lease_ms * 1000, jobs)
+        self.runtime.redis.set(self._alive, self.runtime.worker, px=max(ALIVE_MS, self._lease_ms))
         for key in hands:
             self.runtime.redis.pexpire(key, self._lease_ms)
 
-    def _start(self, name: str, action: Callable[[], None], seconds: float) -> None:
+    def _start(
+        self, name: str, action: Callable[[], None], seconds: float, until: threading.Event | None = None
+    ) -> None:
         def loop() -> None:
             away = False
-            while not self._stop.is_set():
+            while not self._stop.is_set() and not (until and until.is_set()):
                 try:
                     action()
                     if away:

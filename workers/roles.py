@@ -43,9 +43,14 @@ ROLE, SLOTS = "OVERCRANKED_ROLE", "OVERCRANKED_SLOTS"
 """How `overcrank worker` tells its child what it is; not settings, so they have another prefix."""
 
 
+def role_name() -> str:
+    """Return the name of this process's role."""
+    return os.environ.get(ROLE, "all")
+
+
 def own() -> tuple[Role, int]:
     """Return the role and the slots of this process."""
-    return ROLES[os.environ.get(ROLE, "all")], int(os.environ.get(SLOTS, "16"))
+    return ROLES[role_name()], int(os.environ.get(SLOTS, "16"))
 
 
 def threads(role: Role, slots: int) -> int:

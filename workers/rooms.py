@@ -2,17 +2,27 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from celery.worker import state
 from kombu.transport import redis
 from kombu.utils.scheduling import priority_cycle
 
+from overcrank import wire
+
 LOOK, LOOK_SOON = 0.2, 0.02
 """Seconds until the queues are looked at anew: at rest, and where a seat that is taken may be free at any moment."""
 
 MOVING = 1.0
 """Seconds since it took a message for which a full worker counts as moving, and not as full of jobs that hold."""
+
+SHELVES = {
+    queue: tuple(f"{queue}{redis.Channel.sep}{step}" for step in range(1, 10))
+    for queue in (*wire.QUEUES.values(), wire.COMMON_QUEUE)
+}
+"""Celery keeps messages of a priority in Redis lists of their own beside the queue's. Ours have none; whoever sends one
+that has, with the steps that are Celery's default or with any other, puts it there."""
 
 _seats: dict[frozenset[str], int] = {}
 _closed: dict[str, float] = {}
@@ -36,19 +46,27 @@ def in_hand() -> Counter[str]:
     return Counter(request.delivery_info.get("routing_key", "") for request in list(state.reserved_requests))
 
 
+def seated(queues: Iterable[str]) -> list[str]:
+    """Return those of the queues that have a seat left, in their order."""
+    taken = in_hand()
+    now = time.monotonic()
+    full = {queue for queue, until in _closed.items() if now < until}
+    for group, seats in _seats.items():
+        if sum(taken[queue] for queue in group) >= seats:
+            full |= group
+    return [queue for queue in queues if queue not in full]
+
+
 class Rooms(priority_cycle):  # type: ignore[misc]
     """The order of the queues, without those that have no seat left: kombu asks before each look at the server."""
 
     def consume(self, n: int) -> list[str]:
-        """Return the queues to take the next message from, the first first."""
-        taken = in_hand()
-        now = time.monotonic()
-        full = {queue for queue, until in _closed.items() if now < until}
-        for queues, seats in _seats.items():
-            if sum(taken[queue] for queue in queues) >= seats:
-                full |= queues
-        found = [queue for queue in self.items[:n] if queue not in full]
-        self.waits = LOOK_SOON if len(found) < n and now - self._took < MOVING else LOOK
+        """Return the lists to take the next message from, the first first."""
+        free = seated(self.items[:n])
+        self.waits = LOOK_SOON if len(free) < n and time.monotonic() - self._took < MOVING else LOOK
+        found = []
+        for queue in free:
+            found += [queue, *SHELVES.get(queue, ())]
         return found
 
     waits = LOOK
@@ -84,6 +102,11 @@ class KeepPlace(redis.QoS):  # type: ignore[misc]
             super().ack(delivery_tag)
         else:
             super().reject(delivery_tag, requeue=False)
+
+    def put_last(self, delivery_tag: str) -> None:
+        """Return a message behind all others: nobody here can do anything with it."""
+        self.restore_by_tag(delivery_tag, leftmost=True)
+        super().ack(delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back."""

@@ -1,19 +1,22 @@
 """The producer's side: submit clips, follow them, cancel them. It needs no worker code and calls no provider."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from . import envelope, wire
 from .admission.foresight import Estimate
 from .clip import Clip, Priority, read_clip
 from .clock import SECOND, iso
-from .errors import OverBudget, StoreUnavailable, UnknownJob, WaitTimeout
+from .errors import InvalidClip, OverBudget, Refused, StoreUnavailable, UnknownJob, WaitTimeout
 from .follow import Follower
 from .ids import new_id
 from .job import Job
@@ -29,12 +32,18 @@ from .runtime import Runtime
 from .server import OUTAGE
 from .settings import Settings, load
 from .store.archive import Row
+from .telemetry import redact
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Decision = Literal["accept", "write_off", "retry"]
 
 BATCH = 500
 """Jobs written in one round trip by `submit_many`."""
+
+FLUSH = 0.1
+"""Seconds after which those that have come are written, however few they are."""
 
 
 class Client:
@@ -81,16 +90,43 @@ class Client:
             InvalidClip: a field is wrong. UnknownPrice: it can not be priced. OverBudget: no window could ever pay it.
             StoreUnavailable: Redis is away; nothing was enqueued unless said otherwise.
         """
-        return next(self.submit_many([clip], priority=priority))
+        return self._enter([self._read(clip, priority, self._cap)])[0]
 
     def submit_many(
         self, clips: Iterable[Clip | dict[str, Any] | str], *, priority: Priority | str | int | None = None
     ) -> Iterator[Job]:
-        """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written."""
-        source = iter(clips)
-        while given := list(islice(source, BATCH)):
-            cap = self._cap
-            yield from self._enter([self._read(clip, priority, cap) for clip in given])
+        """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written.
+
+        Where *clips* come slowly, each is written as it comes. Of one that is wrong the error says which it is, counted
+        from 0; those before it are written and yielded first.
+        """
+        return self._entered(clips, priority)
+
+    def _entered(
+        self, clips: Iterable[Clip | dict[str, Any] | str], priority: Priority | str | int | None, first: int = 0
+    ) -> Iterator[Job]:
+        """Enqueue clips, the first of which counts as number *first*."""
+        source, number, most, more, cap = iter(clips), first, 1, True, 0
+        while more:
+            batch: list[tuple[Clip, int]] = []
+            wrong: Exception | None = None
+            began = time.monotonic()
+            while more and wrong is None and len(batch) < most and time.monotonic() - began < FLUSH:
+                try:
+                    clip = next(source)
+                    cap = cap if batch else self._cap
+                    batch.append(self._read(clip, priority, cap))
+                except StopIteration:
+                    more = False
+                except Refused as error:
+                    wrong = type(error)(f"clip {number + len(batch)}: {error}")
+                except Exception as error:  # noqa: BLE001  (whatever it is, it is raised after what came before it)
+                    wrong = error
+            most = min(BATCH, 2 * most) if len(batch) == most else 1
+            number += len(batch)
+            yield from self._enter(batch) if batch else ()
+            if wrong is not None:
+                raise wrong
 
     def _read(
         self, clip: Clip | dict[str, Any] | str, priority: Priority | str | int | None, cap: int
@@ -101,6 +137,12 @@ class Client:
             fields["priority"] = priority
         checked = read_clip(fields)
         recipe(checked)
+        if checked.deadline and not checked.unique_key:  # with a key, it may stand for a job that is there
+            now = self._asked(self._jobs.about_now)
+            if checked.deadline.timestamp() * SECOND <= now:
+                raise InvalidClip(
+                    f"deadline: {checked.deadline.isoformat()} is over: it is {iso(now)}; nothing was sent"
+                )
         quote = self._runtime.prices.quote(checked, self.settings.provider.model)
         if quote > cap:
             raise OverBudget(
@@ -126,7 +168,7 @@ class Client:
             new = [(i, *entry) for i, entry in zip(ids, batch, strict=True) if not entry[0].unique_key]
             if envelope.shares_server(self.settings):  # what is surely new is sent in the same round trip
                 self._post(pipe, new)
-            answers = pipe.execute()[: len(batch)]
+            answers = self._written(pipe, ids)
             posted = {job_id for job_id, _, _ in new} if envelope.shares_server(self.settings) else set()
             known = {answer[1] for answer in answers if answer[0] == "known"}
             entered = zip(ids, batch, answers, strict=True)
@@ -139,6 +181,26 @@ class Client:
             for job_id, (clip, quote), answer in zip(ids, batch, answers, strict=True)
         ]
         return self._served(batch, answers, jobs)
+
+    def _written(self, pipe: Any, ids: list[str]) -> list[Any]:
+        """Run what writes jobs and return the answers for them; where those are lost, look which jobs are there.
+
+        Raises:
+            StoreUnavailable: they may be there or not.
+        """
+        try:
+            return list(pipe.execute()[: len(ids)])
+        except OUTAGE as error:
+            there: list[Job] = []
+            with suppress(*OUTAGE):
+                there = self._jobs.get_many(ids)
+            if len(there) == len(ids):
+                return [("entered", job.id, job.moments["created"]) for job in there]
+            named = ", ".join(job.id for job in there) or "none that could be seen"
+            raise StoreUnavailable(
+                f"Redis did not answer while {len(ids)} jobs were written ({error}), so they may be entered, and paid: "
+                f"{named}. Look with `overcrank jobs list` before you submit again; with a unique_key that is safe"
+            ) from None
 
     def _served(self, batch: list[tuple[Clip, int]], answers: list[Any], jobs: list[Job | None]) -> list[Job]:
         """Enter anew what was found under a shared key and has no clip; count what another job serves as well."""
@@ -159,15 +221,28 @@ class Client:
         return found
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
-        if entered and envelope.shares_server(self.settings):
-            pipe = self._runtime.redis.pipeline(transaction=False)
-            self._post(pipe, entered)
-            pipe.execute()
-        elif entered:
+        """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
+        if not entered:
+            return
+        gone = []
+        try:
+            if envelope.shares_server(self.settings):
+                pipe = self._runtime.redis.pipeline(transaction=False)
+                self._post(pipe, entered)
+                pipe.execute()
+                return
             with self.celery.producer_or_acquire() as producer:
                 for job_id, clip, quote in entered:
                     send(self.celery, job_id, clip, quote, producer=producer)
-            self._jobs.sent(job_id for job_id, _, _ in entered)
+                    gone.append(job_id)
+        except (*OUTAGE, OperationalError, OSError) as error:
+            logger.warning(
+                "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
+                "sends their messages",
+                redact(str(error)),
+            )
+        with suppress(*OUTAGE):  # one message too many does no harm
+            self._jobs.sent(gone)
 
     def _post(self, pipe: Any, entered: list[tuple[str, Clip, int]]) -> None:
         """Put the jobs' messages in their queues as the broker keeps them, and note that they have left."""
@@ -282,14 +357,15 @@ class Client:
 
         The next clip is taken from *clips* only when there is room for it, so any number of them takes the same memory.
         """
-        source, more = iter(clips), True
+        source, more, taken = iter(clips), True, 0
         with self.follow() as follower:
             while more or len(follower):
                 room = min(BATCH, window - len(follower))
                 some = list(islice(source, room)) if more and room > 0 else []
                 more = more and (room <= 0 or len(some) == room)
-                for job in self.submit_many(some, priority=priority):
+                for job in self._entered(some, priority, taken):
                     follower.add(job)
+                taken += len(some)
                 yield from self._asked(lambda wait=0.0 if some and more else 0.5: follower.ended(wait))  # type: ignore[misc]
 
     def latest(self, states: Iterable[State | str] = State, most: int = 100) -> list[Job]:

@@ -1,10 +1,12 @@
 """The clip somebody asks for: checked strictly where it enters, frozen from there on."""
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -72,6 +74,13 @@ METADATA_ENTRIES, METADATA_TEXT = 32, 500
 MOST_SAID = 20  # wrong fields that one message names
 
 
+def _named(value: Any) -> Any:
+    """Let names through, and nothing that merely looks like one."""
+    if not isinstance(value, str):
+        raise ValueError("it is no text")
+    return value
+
+
 def _priority(value: Any) -> Any:
     """Read the tutorial's numbers, where lower is more urgent: 1-3, 4-7, 8-10."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -81,7 +90,17 @@ def _priority(value: Any) -> Any:
             return Priority.NORMAL
         if 8 <= value <= 10:
             return Priority.BULK
-    return value
+        raise ValueError("a number has to be from 1 to 10")
+    return _named(value)
+
+
+def _moment(value: Any) -> Any:
+    """Let moments through, and texts that begin with a date; a bare number would be read as seconds since 1970."""
+    if isinstance(value, datetime) or value is None:
+        return value
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d", value.strip()):
+        raise ValueError("it is no moment")
+    return value.strip()
 
 
 def _resolution(value: Any) -> Any:
@@ -106,6 +125,8 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     for key, entry in value.items():
         if not isinstance(key, str):
             raise ValueError("a key is no text")
+        if not key.strip():
+            raise ValueError("a key is empty")
         if len(key) > METADATA_TEXT or (isinstance(entry, str | int) and len(str(entry)) > METADATA_TEXT):
             raise ValueError("a key or an entry is too long")
         key.encode()  # half a surrogate pair could not be stored
@@ -136,7 +157,9 @@ class Clip(BaseModel):
         BeforeValidator(lambda v: _not_blank(v) if isinstance(v, str) else v),
     ] = Field(description=f"text of 1 to {PROMPT_LENGTH} characters")
     negative_prompt: Text = Field("", description=f"text of at most {PROMPT_LENGTH} characters")
-    mode: Mode = Field(Mode.SLOW_MOTION, strict=False, description="slow_motion, time_lapse or hyperlapse")
+    mode: Annotated[Mode, BeforeValidator(_named)] = Field(
+        Mode.SLOW_MOTION, strict=False, description="slow_motion, time_lapse or hyperlapse"
+    )
     duration: float = Field(5, ge=SHORTEST, le=LONGEST, description=f"seconds, {SHORTEST} to {LONGEST}")
     fps: int = Field(
         120, ge=SLOWEST, le=FASTEST, description=f"a whole number of frames a second, {SLOWEST} to {FASTEST}"
@@ -161,7 +184,7 @@ class Clip(BaseModel):
     extras: Annotated[tuple[Extra, ...], BeforeValidator(_extras)] = Field(
         (), strict=False, description="any of light, poster, preview, sheet"
     )
-    reuse: Reuse = Field(
+    reuse: Annotated[Reuse, BeforeValidator(_named)] = Field(
         Reuse.SAME, strict=False, description="never, same (needs a seed) or any: which clip paid for already will do"
     )
     project: str = Field(
@@ -169,10 +192,10 @@ class Clip(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
     )
-    unique_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="text of 1 to 200 characters: the same key twice is the same job"
+    unique_key: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_not_blank)] | None = (
+        Field(None, description="text of 1 to 200 characters: the same key twice is the same job")
     )
-    deadline: AwareDatetime | None = Field(
+    deadline: Annotated[AwareDatetime | None, BeforeValidator(_moment)] = Field(
         None,
         strict=False,
         description="a moment with a time zone, as 2027-01-31T12:00:00Z: after it the job is not started",

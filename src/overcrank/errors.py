@@ -3,7 +3,7 @@
 ```
 OvercrankError
 ├── ConfigError            a setting is wrong or missing; nothing starts
-├── StoreUnavailable       Redis can not be reached; nothing was decided
+├── StoreUnavailable       Redis can not be reached; nothing was decided, unless the message says otherwise
 ├── UnknownJob             no job has this id
 ├── UnknownAttempt         no attempt has this id
 ├── BooksLost              what was spent, or may be, is not all known; nothing was decided
@@ -37,7 +37,7 @@ class ConfigError(OvercrankError):
 
 
 class StoreUnavailable(OvercrankError):
-    """Redis can not be reached or can not be used; nothing was decided."""
+    """Redis can not be reached or can not be used; nothing was decided, unless the message says otherwise."""
 
 
 class UnknownJob(OvercrankError):

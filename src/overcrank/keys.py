@@ -36,6 +36,9 @@ class Period(NamedTuple):
         return cls(now - now % length, length, now - now % DAY)
 
 
+BEAT = "beat"
+"""What beat is called among the processes that say that they live."""
+
 DUE = "due"
 """What is said on the `wake` channel when a job became due before its time."""
 
@@ -146,6 +149,10 @@ class Keys:
     def hand(self, job_id: str) -> str:
         """String: the worker that is fetching the job's bytes."""
         return f"{self.prefix}hand:{job_id}"
+
+    def alive(self, machine: str, what: str) -> str:
+        """String: a process lives on a machine, of a worker's role or `beat`; its own health check asks for it."""
+        return f"{self.prefix}alive:{machine}:{what}"
 
     def tick(self, name: str) -> str:
         """String: a periodic action's current slot is taken."""

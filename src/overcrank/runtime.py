@@ -29,6 +29,7 @@ from .scripts import Scripts, keep_for
 from .server import Server, connect
 from .settings import LimitSettings, Settings
 from .storage import open_storage
+from .storage.base import Storage
 from .store.archive import Archive
 from .store.jobs import Jobs, ServersClock
 from .store.retention import Retention
@@ -72,7 +73,7 @@ class Runtime:
     @cached_property
     def lane(self) -> Lane:
         """What the provider allows."""
-        return Lane(self.redis, self.keys, self.scripts, self.account)
+        return Lane(self.redis, self.keys, self.scripts, self.account, self.alarms)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -162,6 +163,19 @@ class Runtime:
         """The provider's adapter."""
         return HolySheep(self.settings)
 
+    def check(self) -> None:
+        """Build all that settings can make impossible: whoever starts a process finds out before its jobs do.
+
+        Raises:
+            ConfigError: the key, an address, the price book or the store can not be used.
+        """
+        _ = self.prices, self.provider, self.storage
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where clips are kept."""
+        return open_storage(self.settings.storage_url, self.settings.data_dir / "staging")
+
     @cached_property
     def tools(self) -> Tools:
         """What the stages work with."""
@@ -174,5 +188,5 @@ class Runtime:
             ledger=self.ledger,
             calibration=self.calibration,
             provider=self.provider,
-            storage=open_storage(self.settings.storage_url, self.settings.data_dir / "staging"),
+            storage=self.storage,
         )

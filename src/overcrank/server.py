@@ -10,13 +10,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from .errors import StoreUnavailable
+from .errors import ConfigError, StoreUnavailable
 
 Server = Any
 """A connected client. redis-py annotates every answer as bytes, text or awaitable: its own type says nothing."""
 
 TIMEOUT = 10.0
 """Seconds for one answer. redis-py's default of ten silent repeats would apply a write twice (measured)."""
+
+OLDEST = (7, 0)
+"""The first version that has all we use: `EXPIRE ... NX` came with it."""
 
 OUTAGE = (RedisConnectionError, RedisError)
 """What a call raises while the server is away or still loading."""
@@ -83,17 +86,24 @@ class _Direct(Redis):
 
 
 def connect(url: str, pool_size: int = 64) -> Server:
-    """Return a client for *url*; it connects on first use, so it may be made before a fork and used after."""
-    pool = _OwnFirst.from_url(
-        url,
-        decode_responses=True,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=5.0,
-        socket_keepalive=True,
-        health_check_interval=15,
-        max_connections=pool_size,
-    )
+    """Return a client for *url*; it connects on first use, so it may be made before a fork and used after.
+
+    Raises:
+        ConfigError: it is no address of a Redis.
+    """
+    try:
+        pool = _OwnFirst.from_url(
+            url,
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=5.0,
+            socket_keepalive=True,
+            health_check_interval=15,
+            max_connections=pool_size,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"OVERCRANK_REDIS_URL can not be used: {error}") from None
     return _Direct(connection_pool=pool)
 
 
@@ -110,8 +120,8 @@ def check(redis: Server) -> str:
             f"Redis can not be used: {error}. Start a server, or set OVERCRANK_REDIS_URL to one that runs"
         ) from None
     version = str(info.get("valkey_version") or info["redis_version"])
-    if int(version.partition(".")[0]) < 6:
-        raise StoreUnavailable(f"Redis {version} is too old: 6.2 or newer is needed")
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise StoreUnavailable(f"Redis {version} is too old: Redis 7.0 or newer is needed, or any Valkey")
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction" and info.get("maxmemory", 0):
         raise StoreUnavailable(

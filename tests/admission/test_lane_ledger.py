@@ -155,3 +155,21 @@ def test_a_tick_warns_once_at_each_threshold_and_keeps_a_record(
     assert "50 %" in said[0]
     assert "80 %" in said[1]
     assert 850_000 == runtime.ledger.books()["window_spent"]
+
+
+def test_a_stopped_lane_is_said_once_and_aloud(make, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever stops it first says so, as critical and as an alarm; others who find it stopped add nothing."""
+    runtime = make()
+    told: list[str] = []
+    runtime.alarms.tell = lambda kind, text, **_: told.append(f"{kind} {text}")
+    for _ in range(3):
+        runtime.lane.stop("key", "it is wrong")
+    again = runtime.lane.resume()
+    runtime.lane.stop("balance", "it is gone")
+
+    assert ([True, True, True], 2, True) == (
+        [word in told[0] for word in ("lane.stopped", "key: it is wrong", "overcrank resume")],
+        len(told),
+        again,
+    )
+    assert 2 == sum(record.levelname == "CRITICAL" for record in caplog.records)

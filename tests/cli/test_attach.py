@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,20 @@ def test_what_is_written_is_for_the_user_alone(data: Path):
     """Both files hold a password, so nobody else may read them; and they go when the instance ends."""
     modes = {name: oct(stat.S_IMODE((data / name).stat().st_mode)) for name in ("up.json", "overcrank.env")}
     assert {"up.json": "0o600", "overcrank.env": "0o600"} == modes
-    assert f"export OVERCRANK_REDIS_URL='{TOLD['OVERCRANK_REDIS_URL']}'" in (data / "overcrank.env").read_text()
+    assert f"export OVERCRANK_REDIS_URL={TOLD['OVERCRANK_REDIS_URL']}\n" in (data / "overcrank.env").read_text()
     forget(data)
     assert ["up.lock"] == [each.name for each in data.iterdir()]
+
+
+def test_a_shell_reads_whatever_is_written(tmp_path: Path):
+    """A folder with an apostrophe and a space in its name is one word to a shell too."""
+    odd = "/home/ada/it's here/$HOME"
+    write(tmp_path, {"environment": {"OVERCRANK_DATA_DIR": odd}})
+    told = subprocess.run(
+        ["sh", "-c", '. ./overcrank.env; printf %s "$OVERCRANK_DATA_DIR"'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert odd == told.stdout

@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from buckets import bucket
@@ -160,3 +161,27 @@ def test_an_unknown_name_is_a_usage_error(shell: Shell):
     """`--only` with a name that means nothing is refused, with those that do."""
     result = shell("doctor", "--only", "weather")
     assert (Exit.USAGE, True) == (result.exit_code, "settings, redis" in result.stderr)
+
+
+def test_a_wrong_setting_ends_with_4(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """As with every other command."""
+    monkeypatch.setenv("OVERCRANK_LIMITS__RATE", "fast")
+    assert Exit.CONFIG == shell("doctor").exit_code
+
+
+def test_a_key_that_can_not_be_used_ends_nothing_early(shell: Shell, vendor: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    """It is one finding; storage and prices are looked at all the same."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "two words")
+    found = verdicts(shell)
+    assert ("fail", "ok", "ok") == (found["provider"], found["storage"], found["prices"])
+
+
+def test_a_health_check_asks_for_its_own_machine(shell: Shell, redis):
+    """A worker elsewhere is no worker here, and a stopped lane makes nobody ill."""
+    runtime = Runtime(shell.settings)
+    redis.set(runtime.keys.alive("elsewhere", "all"), "x", ex=9)
+    runtime.lane.stop("key", "for the test")
+    ill = shell("doctor", "--only", "here", "--only", "redis", "--strict").exit_code
+    redis.set(runtime.keys.alive(gethostname(), "fetch"), "x", ex=9)
+    well = shell("doctor", "--only", "here", "--only", "redis", "--strict")
+    assert (Exit.FAILED, Exit.OK, True) == (ill, well.exit_code, "fetch" in well.stdout)

@@ -1,5 +1,7 @@
 """`submit`, `jobs list`, `jobs show` and `jobs cancel` against a real server, without workers."""
 
+import json
+
 import pytest
 
 from overcrank.cli.exits import Exit
@@ -87,6 +89,23 @@ def test_waiting_too_long_ends_with_7(shell: Shell):
     assert (Exit.TIMEOUT, "queued") == (result.exit_code, shell.client.latest()[0].state)
 
 
+def test_waiting_too_long_loses_no_job(shell: Shell):
+    """With `--json` every job is printed as it is when the time is up, and the error names the time that was asked."""
+    result = shell("submit", "a ball", "--count", "3", "--wait", "--timeout", "0.2", "--json")
+    shown = [json.loads(line) for line in result.stdout.splitlines()]
+    assert Exit.TIMEOUT == result.exit_code
+    assert {job.id for job in shell.client.latest()} == {job["id"] for job in shown}
+    assert "3 of 3 jobs had not ended after 0.2 s" in json.loads(result.stderr)["error"]["message"]
+
+
+def test_waiting_says_that_the_lane_is_stopped(shell: Shell):
+    """Whoever waits is told once that nothing is sent, and why, and so does the time-out."""
+    shell.client._runtime.lane.stop("key", "it is wrong")
+    result = shell("submit", "a ball", "--wait", "--timeout", "1.2")
+    assert 2 == result.stderr.count("the lane is stopped (key: it is wrong)")
+    assert Exit.TIMEOUT == result.exit_code
+
+
 def test_waiting_for_a_job_that_is_cancelled_ends_with_1(shell: Shell):
     """A job that ends without a clip makes `--wait` end with 1, and JSON says why."""
     first = shell.json("submit", "a ball", "--unique-key", "k")
@@ -143,6 +162,15 @@ def test_cancel_goes_on_after_one_that_can_not_be(shell: Shell):
     job = shell.json("submit", "a ball")
     result = shell("jobs", "cancel", new_id(), job["id"])
     assert (Exit.NOT_FOUND, f"{job['id']}  cancelled\n") == (result.exit_code, result.stdout)
+
+
+def test_cancel_says_of_each_what_went_wrong(shell: Shell):
+    """With `--json` each id that can not be cancelled has an error of its own, which names it."""
+    unknown = [new_id(), new_id()]
+    result = shell("jobs", "cancel", *unknown, "--json")
+    told = [json.loads(line)["error"] for line in result.stderr.splitlines()]
+    assert unknown == [error["job"] for error in told]
+    assert [5, 5] == [error["exit_code"] for error in told]
 
 
 def test_cancel_of_what_is_being_paid_for_ends_with_6(shell: Shell, redis):

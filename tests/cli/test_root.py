@@ -1,11 +1,13 @@
 """The root of the command line: help, options that every command has, errors and exit codes."""
 
+import json
 import subprocess
 import sys
 
 import click
 import pytest
 from click.testing import CliRunner
+from kombu.exceptions import OperationalError
 
 from overcrank import errors
 from overcrank.cli.exits import Exit, code_of
@@ -62,10 +64,11 @@ def test_every_option_is_explained_once():
 
 
 def test_an_unknown_command_is_a_usage_error():
-    """A misspelt command ends with 2 and one line."""
-    code, out, err = run("submitt")
-    assert (Exit.USAGE, "", 1) == (code, out, err.count("\n"))
-    assert err.startswith("error: No such command 'submitt'")
+    """A misspelt command ends with 2 and one line that names the near one, in a group too."""
+    for arguments, near in ((["submitt"], "submit"), (["jobs", "lst"], "list")):
+        code, out, err = run(*arguments)
+        assert (Exit.USAGE, "", 1) == (code, out, err.count("\n"))
+        assert err.startswith(f"error: No such command '{arguments[-1]}'; did you mean {near}?")
 
 
 def test_an_unknown_option_names_the_near_one():
@@ -165,3 +168,30 @@ def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tm
         code, out, err = run(*arguments)
         assert (Exit.STORE, "", 1) == (code, out, err.count("\n")), arguments
         assert "OVERCRANK_REDIS_URL" in err, arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [
+        (["stats", "--json"], "StoreUnavailable", Exit.STORE),
+        (["submit", "x", "--fps", "7", "--json"], "StoreUnavailable", Exit.STORE),
+        (["nonsense", "--json"], "UsageError", Exit.USAGE),
+        (["jobs", "list", "--limit", "0", "--json"], "UsageError", Exit.USAGE),
+    ],
+)
+def test_an_error_is_a_document_where_documents_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, arguments: list[str], kind: str, code: Exit
+):
+    """With `--json` an error is one line of JSON on standard error, with its name, its words and the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERCRANK_REDIS_URL", "redis://127.0.0.1:1/0")
+    found, out, err = run(*arguments)
+    told = json.loads(err)["error"]
+    assert (code, "", kind, int(code)) == (found, out, told["type"], told["exit_code"])
+    assert told["message"]
+
+
+def test_a_broker_that_is_away_is_named_by_its_own_variable():
+    """Not by that of Redis."""
+    result = CliRunner().invoke(_failing(OperationalError("refused")), ["broken"])
+    assert (Exit.STORE, True) == (result.exit_code, "OVERCRANK_BROKER_URL" in result.stderr)

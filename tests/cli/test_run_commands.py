@@ -1,5 +1,6 @@
 """`worker`, `beat` and `flower`: what is started, and how it lives and dies."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -84,12 +85,69 @@ def test_no_secret_is_an_argument(shell: Shell, started: list[Spec]):
 
 
 def test_flower_without_a_password_stays_on_this_machine(shell: Shell, started: list[Spec]):
-    """Another address needs a password; only on this machine does the API answer without."""
+    """Another address needs a password that somebody gave."""
     result = shell("flower", "--address", "0.0.0.0")
     assert (Exit.CONFIG, []) == (result.exit_code, started)
-    shell("flower")
     shell("flower", "--address", "0.0.0.0", "--basic-auth", "me:secret")
-    assert ["true", None] == [spec.env.get("FLOWER_UNAUTHENTICATED_API") for spec in started]
+    assert "me:secret" == started[0].env["FLOWER_BASIC_AUTH"]
+
+
+def test_flower_asks_for_a_password_of_its_own(shell: Shell, started: list[Spec]):
+    """Where none is given it gets another each time, which is printed: its API would answer any page otherwise."""
+    said = [shell("flower").stderr for _ in range(2)]
+    logins = [spec.env["FLOWER_BASIC_AUTH"] for spec in started]
+    assert [True, True] == [f"asks for {login}" in text for text, login in zip(said, logins, strict=True)]
+    assert 2 == len(set(logins))
+    assert [None, None] == [spec.env.get("FLOWER_UNAUTHENTICATED_API") for spec in started]
+
+
+def test_flower_is_open_only_where_nothing_is_spent(shell: Shell, started: list[Spec], monkeypatch: pytest.MonkeyPatch):
+    """Flower's own variable opens its API in the sandbox; with live spending that is refused."""
+    monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+    shell("flower")
+    assert "FLOWER_BASIC_AUTH" not in started[0].env
+    monkeypatch.setenv("OVERCRANK_PROVIDER__LIVE", "true")
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "a-real-key")
+    result = shell("flower")
+    assert (Exit.CONFIG, 1) == (result.exit_code, len(started))
+    assert "FLOWER_UNAUTHENTICATED_API" in result.stderr
+
+
+@pytest.mark.parametrize("login", ["me", ":secret", "me:"])
+def test_half_a_login_is_refused(shell: Shell, started: list[Spec], login: str):
+    """A user without a password is a wrong setting, not a Flower that nobody can enter."""
+    assert (Exit.CONFIG, []) == (shell("flower", "--basic-auth", login).exit_code, started)
+
+
+@pytest.mark.parametrize("command", [["worker"], ["beat"], ["flower"], ["hooks"]])
+def test_what_runs_until_it_is_stopped_prints_no_documents(shell: Shell, started: list[Spec], command: list[str]):
+    """`--json` is refused where the output is a log, with a document that says so."""
+    result = shell(*command, "--json")
+    assert (Exit.USAGE, [], "") == (result.exit_code, started, result.stdout)
+    assert "omit --json" in json.loads(result.stderr)["error"]["message"]
+
+
+def test_up_refuses_what_its_workers_would(shell: Shell, monkeypatch: pytest.MonkeyPatch, folder: Path):
+    """Before it starts anything."""
+    monkeypatch.setenv("OVERCRANK_PROVIDER__API_KEY", "two words")
+    assert (Exit.CONFIG, []) == (shell("up").exit_code, list(folder.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROVIDER__API_KEY", "a key"), ("PROVIDER__DOWNLOAD_HOSTS", "http://host/path"), ("PRICES__FILE", "none.toml"),
+        ("STORAGE__URL", "file://elsewhere/clips"),
+    ],
+)  # fmt: skip
+def test_worker_refuses_what_its_jobs_could_not_use(
+    shell: Shell, started: list[Spec], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    """A key, a host, a price book or a store that can not be used is found before a job is."""
+    monkeypatch.setenv(f"OVERCRANK_{name}", value)
+    result = shell("worker")
+    assert (Exit.CONFIG, []) == (result.exit_code, started)
+    assert 1 == result.stderr.count("\n")
 
 
 @pytest.mark.parametrize(
@@ -197,4 +255,6 @@ def test_beat_ticks_and_stops_when_asked(shell: Shell, start: Any, folder: Path)
     process.send_signal(signal.SIGINT)
     assert 0 == process.wait(20)
     assert list((folder / "overcrank-data").glob("beat-schedule*"))
+    assert Exit.OK == shell("doctor", "--only", "here").exit_code
+    assert "beat" in shell("doctor", "--only", "here").stdout
     redis.flushall()

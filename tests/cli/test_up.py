@@ -91,7 +91,7 @@ def test_killing_it_outright_leaves_nothing(up: Any):
 
 
 def test_with_flower_for_people(start: Any, folder: Path, server_url: str):
-    """With a server that is set, and Flower: the panel names everything, and Flower answers on this machine."""
+    """With a server that is set, and Flower: the panel names everything, and Flower's API asks for what it shows."""
     import requests
 
     process = start("up", "--workers", "1", "--slots", "2", OVERCRANK_REDIS_URL=server_url, OVERCRANK_NAMESPACE="house")
@@ -100,17 +100,18 @@ def test_with_flower_for_people(start: Any, folder: Path, server_url: str):
         said += line
         if line.startswith("╰"):
             break
-    found = re.search(r"Flower\s+(http://127\.0\.0\.1:\d+)", said)
+    found = re.search(r"Flower\s+(http://127\.0\.0\.1:\d+)\s+\((\w+):([\w-]+)\)", said)
     assert found, said
-    assert until(lambda: _answers(requests, f"{found[1]}/api/workers"), 30)
+    until(lambda: 200 == _answer(requests, f"{found[1]}/api/workers", auth=(found[2], found[3])), 30)
+    assert 401 == _answer(requests, f"{found[1]}/api/workers")
     assert "overcrank is up" in said
     process.send_signal(signal.SIGTERM)
     assert 0 == process.wait(40)
     __import__("redis").Redis.from_url(server_url).flushall()
 
 
-def _answers(requests: Any, url: str) -> bool:
+def _answer(requests: Any, url: str, **more: Any) -> int:
     try:
-        return bool(requests.get(url, timeout=5).status_code == 200)
+        return int(requests.get(url, timeout=5, **more).status_code)
     except requests.RequestException:
-        return False
+        return 0

@@ -13,7 +13,8 @@ from overcrank import wire
 from overcrank.cli import deployment
 from overcrank.cli.checks import NAMES
 from overcrank.cli.root import cli
-from overcrank.settings import names
+from overcrank.errors import ConfigError
+from overcrank.settings import load, names
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -65,12 +66,16 @@ def test_every_queue_is_consumed():
 
 
 def test_the_server_keeps_what_it_is_told():
-    """Redis writes every change to disk, throws nothing away, and is reached by us alone."""
+    """Redis writes every change to disk, throws nothing away, and asks for a password, which has to be set."""
     command = shlex.split(SERVICES["redis"]["command"])
     options = {flag: command[command.index(flag) + 1] for flag in command if flag.startswith("--")}
     assert {
-        "--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction", "--bind": "127.0.0.1",
+        "--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction",
+        "--requirepass": "${REDIS_PASSWORD:?missing}",
     }.items() <= options.items()  # fmt: skip
+    assert {True} == {
+        "${REDIS_PASSWORD:?" in service["environment"]["OVERCRANK_REDIS_URL"] for service in OURS.values()
+    }
     assert ["redis:/data"] == SERVICES["redis"]["volumes"]
 
 
@@ -101,6 +106,49 @@ def test_supervisors_have_time_to_stop_their_workers(name: str):
     assert OURS[name]["init"]
 
 
+def test_a_service_says_of_itself_whether_it_is_healthy():
+    """Workers and beat ask for their own machine, not whether there is one somewhere, or whether the lane is open."""
+    asked = {name: service["healthcheck"]["test"] for name, service in OURS.items()}
+    by_doctor = {name: {test[i + 1] for i, part in enumerate(test) if part == "--only"} for name, test in asked.items()}
+    expected = {name: {"redis", "here"} for name in OURS if name.startswith("worker") or name == "beat"}
+    assert expected == {name: only for name, only in by_doctor.items() if only}
+
+
+def test_any_service_may_be_started_again_by_itself():
+    """None lives in another's network, so a restart of Redis cuts nobody off."""
+    assert [] == [name for name, service in SERVICES.items() if "network_mode" in service]
+
+
+def compose_environment(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, str]:
+    """Return what a service is told, where the file's variables are given so, or by their defaults."""
+    told = {}
+    for name, text in OURS["worker-submit"]["environment"].items():
+        told[name] = re.sub(
+            r"\$\{(\w+):(-|\?)([^}]*)\}", lambda found: given.get(found[1]) or {"-": found[3], "?": "x"}[found[2]], text
+        )
+        monkeypatch.setenv(name, told[name])
+    return told
+
+
+def test_by_itself_nothing_is_spent(monkeypatch: pytest.MonkeyPatch):
+    """With no more than the passwords set, the services speak to the sandbox with its own key."""
+    compose_environment(monkeypatch)
+    found = load()
+    assert (False, "http://sandbox:8787", "sandbox-key") == (
+        found.provider.live,
+        found.provider_url,
+        found.provider_key.get_secret_value(),
+    )
+
+
+def test_live_without_a_key_does_not_start(monkeypatch: pytest.MonkeyPatch):
+    """The live switch alone never calls a vendor with the sandbox's key."""
+    vendor = {"OVERCRANK_PROVIDER__NAME": "holysheep", "OVERCRANK_PROVIDER__BASE_URL": "https://api.holysheep.ai"}
+    compose_environment(monkeypatch, OVERCRANK_PROVIDER__LIVE="true", **vendor)
+    with pytest.raises(ConfigError, match="OVERCRANK_PROVIDER__API_KEY"):
+        load()
+
+
 def test_nothing_is_published_beyond_this_machine():
     """The only published port is Flower's, on the loopback, and Flower asks for a password."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
@@ -109,9 +157,8 @@ def test_nothing_is_published_beyond_this_machine():
 
 
 def test_the_sandbox_comes_only_when_asked_for():
-    """The sandbox is behind a profile, and may be spoken to without the live switch: it is on the same loopback."""
+    """The sandbox is behind a profile, under the name by which the others call it."""
     assert ["sandbox"] == OURS["sandbox"]["profiles"]
-    assert {"service:redis"} == {service["network_mode"] for service in OURS.values()}
 
 
 def test_the_image_installs_the_wheel_and_is_nobody_special():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bench import QUOTE, Bench
 
+from overcrank.admission.gate import Elsewhere
 from overcrank.errors import Cancelled, DeadlineMissed, OverBudget, TooLate, UnknownJob
 from overcrank.lifecycle import State
 from overcrank.outcome import Done, Ended, Hold
@@ -117,9 +118,7 @@ def test_a_queued_job_can_be_cancelled(bench: Bench) -> None:
     assert Done("the job is cancelled") == flow.start(job, bench.tools)
 
 
-@pytest.mark.parametrize(
-    "state", [State.ADMITTED, State.SUBMITTING, State.IN_DOUBT, State.GENERATING, State.UNDELIVERED]
-)
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.IN_DOUBT, State.GENERATING, State.UNDELIVERED])
 def test_a_job_that_may_be_paid_for_can_not_be_cancelled(bench: Bench, state: State) -> None:
     """It will be delivered; the error says where it is."""
     job = bench.at(state)
@@ -137,16 +136,29 @@ def test_an_ended_or_unknown_job_can_not_be_cancelled(bench: Bench) -> None:
         cancel("nobody", bench.jobs, bench.tools.gate)
 
 
-def test_a_cancel_that_races_with_an_admission_loses(bench: Bench) -> None:
-    """The gate was faster: the job is in flight, and the cancel says so and gives nothing back."""
+class Racing:
+    """Lets something happen between the look at a job and the move."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        self._steps = list(steps)
+
+    def leave(self, _: object) -> None:
+        """Do the next step."""
+        if self._steps:
+            self._steps.pop(0)()
+
+
+def test_a_job_that_was_let_through_can_still_be_cancelled(bench: Bench) -> None:
+    """The gate was faster than the cancel, and nothing is sent yet: its money and its slot are given back."""
     job = bench.enter()
+    cancelled = cancel(job.id, bench.jobs, Racing(lambda: bench.tools.gate.admit(job)))  # type: ignore[arg-type]
+    assert (State.CANCELLED, (0, 0), []) == (cancelled.state, bench.money(), bench.slots())
+    assert Elsewhere("cancelled") == bench.tools.gate.claim(job)
 
-    class Racing:
-        """Lets the gate through between the look and the move."""
 
-        def leave(self, _: object) -> None:
-            bench.tools.gate.admit(job)
-
-    with pytest.raises(TooLate, match="admitted"):
-        cancel(job.id, bench.jobs, Racing())  # type: ignore[arg-type]
+def test_a_cancel_that_races_with_its_sender_loses(bench: Bench) -> None:
+    """The sender had its word first: the job may be paid for, and the cancel says so and gives nothing back."""
+    job = bench.at(State.ADMITTED)
+    with pytest.raises(TooLate, match="submitting"):
+        cancel(job.id, bench.jobs, Racing(lambda: bench.tools.gate.claim(job)))  # type: ignore[arg-type]
     assert (QUOTE, 0) == bench.money()

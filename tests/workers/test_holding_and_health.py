@@ -90,3 +90,22 @@ def test_a_worker_that_hears_lives(watch, monkeypatch):
         monkeypatch.setattr(health, "_heard", watch.now)
 
     assert watch.ended == 0
+
+
+def test_seats_that_nobody_sits_in_count_as_free(monkeypatch):
+    """Where received messages take all seats and no thread runs one of them, what waits is waited for by nobody."""
+    asked = []
+    monkeypatch.setattr(health, "backlog", lambda _, queues: asked.append(list(queues)) or {})
+    monkeypatch.setattr(health, "seated", lambda _: [])
+    monkeypatch.setattr(health, "TaskPool", SimpleNamespace)
+    requests = [SimpleNamespace(id="a"), SimpleNamespace(id="b")]
+    monkeypatch.setattr(health.state, "reserved_requests", requests)
+    queues = [SimpleNamespace(name="video.normal")]
+    consumer = SimpleNamespace(task_consumer=SimpleNamespace(queues=queues), app=None, pool=SimpleNamespace())
+    watch = health.Watch(SimpleNamespace(), consumer)
+    watch._waiting()
+    health._begun(task_id="b")
+    watch._waiting()
+    health._ended(task_id="b")
+
+    assert [["video.normal"], []] == asked

@@ -28,11 +28,10 @@ def busy(monkeypatch):
 def taken_until_full(role, slots, wanted, have):
     """Let a worker take messages of the wanted queues for as long as it would; return what it then has in hand."""
     rooms.furnish(seats(role, slots))
-    order = rooms.Rooms(list(role.queues))
     hand = []
     while len(hand) < threads(role, slots):
         have(hand)
-        open_queues = [queue for queue in order.consume(len(role.queues)) if queue in wanted]
+        open_queues = [queue for queue in rooms.seated(role.queues) if queue in wanted]
         if not open_queues:
             break
         hand.append(open_queues[0])
@@ -54,10 +53,9 @@ def test_clips_that_hold_leave_threads_for_those_that_are_paid_for(busy, slots):
     role = ROLES["all"]
     hand = taken_until_full(role, slots, SUBMIT_QUEUES, busy)
     busy(hand)
-    order = rooms.Rooms(list(role.queues))
 
     assert len(hand) <= slots < threads(role, slots)
-    assert {*WAIT_QUEUES, wire.FETCH_QUEUE, wire.RENDER_QUEUE} == set(order.consume(99)) - set(SUBMIT_QUEUES)
+    assert {*WAIT_QUEUES, wire.FETCH_QUEUE, wire.RENDER_QUEUE} == set(rooms.seated(role.queues)) - set(SUBMIT_QUEUES)
 
 
 @pytest.mark.parametrize("slots", [4, 5, 8, 16, 64])
@@ -68,8 +66,8 @@ def test_urgent_clips_find_a_seat_though_others_hold(busy, slots, name):
     hand = taken_until_full(role, slots, {NORMAL, BULK, wire.COMMON_QUEUE}, busy)
     busy(hand)
 
-    assert URGENT in rooms.Rooms(list(role.queues)).consume(99)
-    assert BULK not in rooms.Rooms(list(role.queues)).consume(99)
+    assert URGENT in rooms.seated(role.queues)
+    assert BULK not in rooms.seated(role.queues)
 
 
 @pytest.mark.parametrize("slots", [4, 8, 16])
@@ -78,7 +76,7 @@ def test_urgent_clips_leave_a_seat_for_normal_and_bulk(busy, slots):
     role = ROLES["all"]
     hand = taken_until_full(role, slots, {URGENT}, busy)
     busy(hand)
-    order = rooms.Rooms(list(role.queues)).consume(99)
+    order = rooms.seated(role.queues)
 
     assert {NORMAL, BULK} <= set(order)
 
@@ -89,8 +87,18 @@ def test_the_queues_are_asked_in_their_order(busy):
     role = ROLES["all"]
     rooms.furnish(seats(role, 16))
 
-    assert list(role.queues) == rooms.Rooms(list(role.queues)).consume(99)
+    assert list(role.queues) == rooms.seated(role.queues)
     assert [URGENT, NORMAL, BULK] == [queue for queue in role.queues if queue in {URGENT, NORMAL, BULK}]
+
+
+def test_a_queue_is_followed_by_its_lists_of_other_priorities(busy):
+    """What was sent with a priority of Celery's is beside its queue, and is taken before the next queue is."""
+    busy([])
+    rooms.furnish({})
+    asked = rooms.Rooms(["video.poll", "video.normal", "video.bulk"]).consume(3)
+
+    assert ["video.poll", "video.normal", "video.normal\x06\x161"] == asked[:3]
+    assert {"video.normal\x06\x163", "video.normal\x06\x169"} <= set(asked[: asked.index("video.bulk")])
 
 
 def test_a_closed_queue_is_left_alone(busy, monkeypatch):
@@ -100,11 +108,10 @@ def test_a_closed_queue_is_left_alone(busy, monkeypatch):
     monkeypatch.setattr(rooms.time, "monotonic", lambda: clock[0])
     rooms.furnish({})
     rooms.close_for("celery", 2.0)
-    order = rooms.Rooms(["celery", "video.bulk"])
-    shut = order.consume(2)
+    shut = rooms.seated(["celery", "video.bulk"])
     clock[0] += 2.0
 
-    assert (["video.bulk"], ["celery", "video.bulk"]) == (shut, order.consume(2))
+    assert (["video.bulk"], ["celery", "video.bulk"]) == (shut, rooms.seated(["celery", "video.bulk"]))
 
 
 def test_a_full_worker_that_moves_looks_again_soon(busy, monkeypatch):

@@ -12,6 +12,7 @@ from ..keys import Keys
 from ..scripts import Scripts
 from ..server import Server
 from ..settings import LimitSettings
+from .alarm import Alarms
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,11 @@ class Lane:
     *account* stands for the address and the key that calls are made with, without saying either.
     """
 
-    def __init__(self, redis: Server, keys: Keys, scripts: Scripts, account: str = "") -> None:
+    def __init__(
+        self, redis: Server, keys: Keys, scripts: Scripts, account: str = "", alarms: Alarms | None = None
+    ) -> None:
         self._redis, self._keys, self._scripts, self._account = redis, keys, scripts, account
+        self._alarms = alarms
 
     def configure(self, limits: LimitSettings, window: timedelta) -> None:
         """Write what the settings allow; every gate reads it from here, so all workers obey the same.
@@ -115,7 +119,12 @@ class Lane:
     def stop(self, reason: str, message: str) -> None:
         """Let nobody call: the key is wrong, or the balance is gone. `resume` opens the lane again."""
         said = {"stopped": f"{reason}: {message}", "stopped_for": self._account}
-        self._redis.hset(self._keys.lane, mapping=said)
+        if not self._redis.hset(self._keys.lane, mapping=said):
+            return  # it was stopped already, and whoever was first has said so
+        why = f"nothing is sent any more ({reason}: {message}): mend the key or the balance, then `overcrank resume`"
+        logger.critical("the lane is stopped: %s", why)
+        if self._alarms is not None:
+            self._alarms.tell("lane.stopped", why, reason=reason)
 
     def reopen(self) -> bool:
         """Open the lane if it was stopped for another address or key than ours; tell whether it was.

@@ -7,6 +7,7 @@ finds the lock held uses what is written, where nothing else is set: an explicit
 import fcntl
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,7 +42,7 @@ def lock(data: Path) -> IO[str]:
 
 def write(data: Path, state: dict[str, Any]) -> None:
     """Write down what runs here, for commands and for shells; for this user's eyes only, as it holds a password."""
-    lines = [f"export {name}='{value}'" for name, value in state["environment"].items()]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in state["environment"].items()]
     for name, text in ((STATE, json.dumps(state, indent=2)), (ENVIRONMENT, "\n".join(lines))):
         place = data / name
         place.unlink(missing_ok=True)

@@ -85,7 +85,12 @@ def run(
                 return Exit.INTERRUPTED
     if not done.rejected:
         wrong.unlink(missing_ok=True)
-    click.echo(f"{done.done} done, {done.failed} failed, {done.rejected} rejected; results in {journal.path}", err=True)
+    if context.meta.get(JSON):
+        counts = {"done": done.done, "failed": done.failed, "rejected": done.rejected, "results": str(journal.path)}
+        click.echo(json.dumps(counts))
+    else:
+        said = f"{done.done} done, {done.failed} failed, {done.rejected} rejected; results in {journal.path}"
+        click.echo(said, err=True)
     return Exit.FAILED if done.failed or done.rejected else Exit.OK
 
 

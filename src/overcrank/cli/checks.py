@@ -8,11 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from ..clock import SECOND
-from ..errors import ConfigError, StoreUnavailable
+from ..errors import ConfigError, OvercrankError, StoreUnavailable
+from ..keys import BEAT
 from ..money import dollars
 from ..prices import PriceBook
 from ..providers import base as answers
@@ -22,6 +24,7 @@ from ..settings import Settings
 from ..storage.base import StorageUnavailable
 from ..telemetry import redact
 from .attach import settings as attached
+from .run import ROLES
 from .standing import STALE
 
 OLD_PRICES = 180
@@ -50,9 +53,12 @@ class Check:
 
 NAMES = (
     "settings", "redis", "durability", "eviction", "clock", "broker", "workers", "beat", "lane", "provider", "storage",
-    "disk", "video", "prices",
+    "disk", "video", "prices", "here",
 )  # fmt: skip
-"""What is looked at, by the name it is found under."""
+"""What is looked at, by the name it is found under; the last only if it is asked for."""
+
+
+ALWAYS = frozenset(NAMES) - {"here"}
 
 
 def every(only: AbstractSet[str] = frozenset()) -> Iterator[Check]:
@@ -72,9 +78,10 @@ def every(only: AbstractSet[str] = frozenset()) -> Iterator[Check]:
         ({"storage", "disk"}, lambda: storage(found)),
         ({"video"}, lambda: video(found)),
         ({"prices"}, lambda: prices(found)),
+        ({"here"}, lambda: here(runtime)),
     ]
     for names, look in looks:
-        if only and not names & only:
+        if not names & (only or ALWAYS):
             continue
         try:
             yield from (check for check in look() if not only or check.name in only or check.verdict == "fail")
@@ -82,6 +89,10 @@ def every(only: AbstractSet[str] = frozenset()) -> Iterator[Check]:
             yield Check("redis", "fail", redact(f"it does not answer: {error}"), "see why the server stopped")
         except StoreUnavailable as error:
             yield Check("redis", "fail", redact(str(error)), "run `overcrank up`, or set OVERCRANK_REDIS_URL")
+        except OvercrankError as error:  # a key that can not be used, say: the rest is looked at all the same
+            yield Check(
+                next(name for name in NAMES if name in names), "fail", redact(str(error)), "correct it where it is set"
+            )
 
 
 def spending(found: Settings) -> Iterator[Check]:
@@ -154,6 +165,16 @@ def working(runtime: Runtime) -> Iterator[Check]:
         yield Check("lane", "fail", f"it is stopped: {stopped}", "mend the key or the balance, then `overcrank resume`")
     else:
         yield Check("lane", "ok", "it is open")
+
+
+def here(runtime: Runtime) -> Iterator[Check]:
+    """Look whether a worker or beat lives on this very machine, or in this very container: each says so itself."""
+    machine = gethostname()
+    alive = [what for what in (*ROLES, BEAT) if runtime.redis.exists(runtime.keys.alive(machine, what))]
+    if alive:
+        yield Check("here", "ok", f"alive on {machine}: {', '.join(alive)}")
+    else:
+        yield Check("here", "fail", f"no worker and no beat lives on {machine}", "see its log; it is started again")
 
 
 def provider(found: Settings) -> Iterator[Check]:

@@ -1,6 +1,7 @@
 """Where Celery runs: the folder with `celeryconfig.py`, `workers/` and `tasks/`, and what its processes are told."""
 
 import os
+import secrets
 import sys
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -83,17 +84,36 @@ def beat(settings: Settings, *, loglevel: str = "INFO") -> Spec:
 COLUMNS = "uuid,kwargs,state,received,started,runtime,worker,name"
 
 
+LOGIN = "FLOWER_BASIC_AUTH"
+OPEN = "FLOWER_UNAUTHENTICATED_API"
+"""Flower's own variables: what it asks visitors for, and that its API answers without."""
+
+
 def flower(settings: Settings, port: int, address: str = "127.0.0.1", basic_auth: str | None = None) -> Spec:
-    """Return the process of Flower. Without a password it answers this machine only, its API too."""
+    """Return the process of Flower. Where no password is given it gets one: any page could call its API otherwise.
+
+    Raises:
+        ConfigError: it would be open to others, or while real money is spent.
+    """
     from ..settings import LOOPBACK
 
     if basic_auth is None and address not in LOOPBACK:
         raise ConfigError(f"Flower at {address} can be reached from elsewhere: give --basic-auth USER:PASSWORD")
+    if basic_auth is not None and not all(basic_auth.partition(":")):
+        raise ConfigError("Flower's --basic-auth (FLOWER_BASIC_AUTH) has to be USER:PASSWORD")
+    opened = os.environ.get(OPEN, "").lower() in {"1", "true", "yes"}
+    if opened and settings.provider.live:
+        raise ConfigError(f"{OPEN} is set and spending is live: any web page could send jobs; take it away")
     data = settings.data_dir.absolute()
     data.mkdir(parents=True, exist_ok=True)
     command = celery(
         "flower", f"--address={address}", f"--port={port}", f"--tasks_columns={COLUMNS}", "--max_tasks=10000",
         "--persistent=True", f"--db={data / 'flower'}", "--save_state_interval=60000", "--purge_offline_workers=300",
     )  # fmt: skip
-    told = {"FLOWER_BASIC_AUTH": basic_auth} if basic_auth else {"FLOWER_UNAUTHENTICATED_API": "true"}
+    told = {} if opened and basic_auth is None else {LOGIN: basic_auth or f"overcrank:{secrets.token_urlsafe(12)}"}
     return Spec("flower", command, str(folder()), {**environment(settings), **told}, grace=10.0, essential=False)
+
+
+def login_made(spec: Spec, given: str | None) -> str | None:
+    """Return what Flower asks its visitors for, if nobody gave it."""
+    return None if given else spec.env.get(LOGIN)

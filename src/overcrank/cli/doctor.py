@@ -14,7 +14,10 @@ from .root import JSON, Command
 @click.option("--strict", is_flag=True, help="Count what is doubtful as broken.")
 @click.pass_context
 def doctor(context: click.Context, only: tuple[str, ...], strict: bool) -> int:
-    """Look at everything the queue needs; nothing is bought. The exit code is 1 where something is broken."""
+    """Look at everything the queue needs; nothing is bought.
+
+    The exit code is 1 where something is broken, and 4 where a setting is wrong.
+    """
     from .checks import NAMES, Check, every
 
     for name in only:
@@ -35,4 +38,6 @@ def doctor(context: click.Context, only: tuple[str, ...], strict: bool) -> int:
     if not context.meta.get(JSON):
         said = f"{broken} broken" if broken else "nothing is broken"
         click.echo(f"{len(found)} checks in {time.monotonic() - began:.1f} s, {said}")
+    if any(check.name == "settings" and check.verdict == "fail" for check in found):
+        return Exit.CONFIG
     return Exit.FAILED if broken else Exit.OK

@@ -16,7 +16,7 @@ class Exit(IntEnum):
     """The command line or the clip is wrong; nothing was done."""
 
     STORE = 3
-    """Redis can not be reached or used; nothing was decided."""
+    """Redis can not be reached or used; nothing was decided, unless the message says otherwise."""
 
     CONFIG = 4
     """A setting is wrong, missing or misspelt; nothing was started."""
@@ -54,6 +54,10 @@ def code_of(error: BaseException) -> Exit:
         (errors.Refused, Exit.USAGE),
         (errors.OvercrankError, Exit.FAILED),
     )
-    if type(error).__module__.partition(".")[0] in {"redis", "kombu"}:  # named, not imported: they are slow to load
+    if type(error).__module__.partition(".")[0] in {
+        "redis",
+        "kombu",
+        "amqp",
+    }:  # named, not imported: they are slow to load
         return Exit.STORE
     return next((code for kind, code in kinds if isinstance(error, kind)), Exit.INTERNAL)

@@ -2,10 +2,10 @@
 
 import click
 
-from .root import Command
+from .root import Running
 
 
-@click.command(cls=Command)
+@click.command(cls=Running)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8788, show_default=True, help="0: any that is free.")
 def hooks(host: str, port: int) -> None:

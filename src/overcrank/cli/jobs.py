@@ -70,7 +70,7 @@ def cancel(context: click.Context, job_ids: tuple[str, ...]) -> int:
         try:
             job = client.cancel(job_id)
         except (TooLate, UnknownJob) as error:
-            report(error, debug=False)
+            report(error, machine=bool(context.meta.get(JSON)), job=job_id)
             worst = max(worst, code_of(error))
             continue
         click.echo(json.dumps(job.as_dict()) if context.meta.get(JSON) else f"{job.id}  {job.state}")

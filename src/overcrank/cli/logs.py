@@ -41,14 +41,25 @@ class Logs:
 
     def _read(self, name: str, output: IO[str]) -> None:
         place = self.place(name)
-        if place.exists() and place.stat().st_size > LARGEST:
-            place.replace(place.with_suffix(".log.1"))
-        with output, place.open("a", encoding="utf-8", errors="replace") as file:
-            for line in output:
-                file.write(line)
+        with output:
+            more: str | None = output.readline()
+            while more:
+                if place.exists() and place.stat().st_size > LARGEST:
+                    place.replace(place.with_suffix(".log.1"))
+                more = self._write(name, place, more, output)
+
+    def _write(self, name: str, place: Path, line: str, output: IO[str]) -> str | None:
+        """Write lines, the first of which was read, until the file is large; return the next line, if there is one."""
+        with place.open("ab") as file:
+            while line:
+                file.write(line.encode("utf-8", "replace"))
                 file.flush()
                 if important(line):
                     self._show(name, line.rstrip())
+                line = output.readline()
+                if file.tell() > LARGEST:
+                    return line
+        return None
 
     def tail(self, name: str, lines: int = 5) -> str:
         """Return the last lines of a child's log."""

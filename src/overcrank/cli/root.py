@@ -1,8 +1,10 @@
 """The root of the command line: options that every command has, and errors as one line and an exit code."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,16 @@ class Command(click.Command):
         self.params += shared_options()
 
 
+class Running(Command):
+    """One that runs until it is stopped, so that its output is a log."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run it; it prints no documents."""
+        if context.meta.get(JSON):
+            raise click.UsageError(f"{self.name} runs until it is stopped and prints a log, no documents: omit --json")
+        return super().invoke(context)
+
+
 class Group(click.Group):
     """A group of such commands."""
 
@@ -81,6 +93,17 @@ class Group(click.Group):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.params += shared_options()
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; of a misspelt one, say which is near."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError:
+            near = get_close_matches(args[0], self.list_commands(context), n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(self.list_commands(context))}"
+            raise click.UsageError(f"No such command {args[0]!r}{hint}", context) from None
 
 
 class Root(Group):
@@ -101,51 +124,62 @@ class Root(Group):
     def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
         """Run a command and end the process: an error is one line on standard error, and a code."""
         given_args = list(sys.argv[1:] if args is None else args)
+        options = given_args[: given_args.index("--")] if "--" in given_args else given_args
+        machine = "--json" in options
         try:
             code = super().main(given_args, *given, **{**more, "standalone_mode": False})
         except Exception as error:  # noqa: BLE001  (the end of the line: everything is said here)
-            code = report(error, debug="--debug" in given_args)
+            code = report(error, debug="--debug" in options, machine=machine)
         except KeyboardInterrupt:
-            code = report(click.Abort(), debug=False)
+            code = report(click.Abort(), machine=machine)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def report(error: Exception, *, debug: bool) -> Exit:
-    """Say what went wrong in one line and return the code to end with."""
+def report(error: Exception, *, debug: bool = False, machine: bool = False, **about: str) -> Exit:
+    """Say what went wrong in one line on standard error, and return the code to end with.
+
+    For a *machine* it is a JSON document with the error's name, its words and the code, and what it is *about*.
+    """
     if debug and not isinstance(error, click.Abort | click.UsageError):
         import traceback
 
         traceback.print_exception(error)
-    if isinstance(error, click.Abort):
-        _say("interrupted")
-        return Exit.INTERRUPTED
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
-        return Exit.USAGE
-    if isinstance(error, click.UsageError):
-        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        _say(error.format_message().rstrip(".") + hint)
-        return Exit.USAGE
-    if isinstance(error, click.ClickException):
-        _say(error.format_message())
-        return Exit.FAILED
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has gone; nothing is left to say
         return Exit.OK
-    code = code_of(error)
-    if code is Exit.INTERNAL:
-        _say(f"{type(error).__name__}: {error} (--debug shows where)")
-    elif code is Exit.STORE and not type(error).__module__.startswith("overcrank"):
-        _say(f"Redis can not be used: {error}; check OVERCRANK_REDIS_URL, or `overcrank doctor`")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not machine:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
+    from ..telemetry import redact
+
+    code, said = _judged(error)
+    said = redact(" ".join(said.split()))
+    if machine:
+        name = "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
+        document = {"error": {"type": name, "message": said, "exit_code": int(code), **about}}
+        click.echo(json.dumps(document), err=True)
     else:
-        _say(str(error))
+        click.echo(f"error: {said}", err=True)
     return code
 
 
-def _say(text: str) -> None:
-    from ..telemetry import redact
-
-    click.echo(f"error: {redact(' '.join(text.split()))}", err=True)
+def _judged(error: Exception) -> tuple[Exit, str]:
+    """Return the exit code of an error, and what to say of it."""
+    if isinstance(error, click.Abort):
+        return Exit.INTERRUPTED, "interrupted"
+    if isinstance(error, click.UsageError):
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        return Exit.USAGE, error.format_message().rstrip(".") + hint
+    if isinstance(error, click.ClickException):
+        return Exit.FAILED, error.format_message()
+    code, library = code_of(error), type(error).__module__.partition(".")[0]
+    if code is Exit.INTERNAL:
+        return code, f"{type(error).__name__}: {error} (--debug shows where)"
+    if library in {"kombu", "amqp"}:
+        return code, f"the broker can not be used: {error}; check OVERCRANK_BROKER_URL, or `overcrank doctor`"
+    if library == "redis":
+        return code, f"Redis can not be used: {error}; check OVERCRANK_REDIS_URL, or `overcrank doctor`"
+    return code, str(error)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .root import Command
+from .root import Running
 from .supervisor import Spec, become
 
 ROLES = ("all", "submit", "urgent", "wait", "fetch", "render")
@@ -16,7 +16,7 @@ loglevel = click.option(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Running)
 @click.option("--role", type=click.Choice(ROLES), default="all", show_default=True, help="Which queues it consumes.")
 @click.option("--slots", type=click.IntRange(1, 1000), default=16, show_default=True,
               help="Jobs on their way to the provider at once.")  # fmt: skip
@@ -42,7 +42,7 @@ def worker(role: str, slots: int, pool: str, name: str | None, loglevel: str, no
     turn_into(spec)
 
 
-@click.command(cls=Command)
+@click.command(cls=Running)
 @loglevel
 def beat(loglevel: str) -> None:
     """Start beat, which opens each budget window; two of them do no harm."""
@@ -51,25 +51,32 @@ def beat(loglevel: str) -> None:
     turn_into(deployment.beat(checked("beat"), loglevel=loglevel.upper()))
 
 
-@click.command(cls=Command)
+@click.command(cls=Running)
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
 @click.option("--address", default="127.0.0.1", show_default=True, help="Any but this machine's needs --basic-auth.")
-@click.option("--basic-auth", metavar="USER:PASSWORD", envvar="FLOWER_BASIC_AUTH", help="Ask visitors for this.")
+@click.option("--basic-auth", metavar="USER:PASSWORD", envvar="FLOWER_BASIC_AUTH",
+              help="Ask visitors for this; a password of its own by itself, which is printed.")  # fmt: skip
 def flower(port: int, address: str, basic_auth: str | None) -> None:
     """Start Flower, which shows every job, worker and queue."""
     from . import deployment
 
-    turn_into(deployment.flower(checked("flower"), port, address, basic_auth))
+    spec = deployment.flower(checked("flower"), port, address, basic_auth)
+    if login := deployment.login_made(spec, basic_auth):
+        click.echo(f"Flower at http://{address}:{port} asks for {login}", err=True)
+    turn_into(spec)
 
 
 def checked(what: str) -> Any:
-    """Return the settings, once Redis has answered and is of the right kind."""
+    """Return the settings, once Redis has answered and is of the right kind; a worker's can all be used, too."""
     from ..money import dollars
+    from ..runtime import Runtime
     from ..server import check, connect
     from ..telemetry import redact
     from .attach import settings
 
     found = settings()
+    if what == "worker":
+        Runtime(found).check()
     version = check(connect(found.redis_url))
     provider = click.style("LIVE", fg="red", bold=True) if found.provider.live else "sandbox"
     click.echo(

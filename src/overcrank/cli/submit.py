@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -10,6 +11,9 @@ from .exits import Exit
 from .plan import options as plan_options
 from .plan import planned
 from .root import JSON, Command
+
+LOOK = 0.5
+"""Seconds between two looks at a job that is waited for."""
 
 
 def _meta(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
@@ -74,7 +78,8 @@ def submit(
         if not machine:
             click.echo(f"planned: {choice.chosen.name}, {choice.compared}")
     jobs = []
-    for job in client.submit_many(dict(fields) for _ in range(count)):
+    entered = client.submit_many(dict(fields) for _ in range(count)) if count > 1 else [client.submit(fields)]
+    for job in entered:
         jobs.append(job)
         if not machine:
             _say(job, live=found.provider.live)
@@ -91,38 +96,71 @@ def _say(job: Any, *, live: bool) -> None:
 
 
 def _follow(client: Any, jobs: list[Any], timeout: float | None, *, machine: bool) -> Exit:
-    """Wait for the jobs, showing where they are, and print what came of each."""
-    from ..console.jobs import ended
+    """Wait for the jobs, showing where they are, and print what came of each: those that are not done in time too."""
+    from ..console.jobs import ended, progress
     from ..console.style import console
+    from ..errors import WaitTimeout
 
     until = None if timeout is None else time.monotonic() + timeout
-    out, error = console(), console(error=True)
-    worst = Exit.OK
-    for job in jobs:
-        status = error.status("") if not machine and error.is_terminal else None
-        done = _await(client, job, until, timeout, status)
+    out, wait = console(), _Wait(client, machine=machine)
+    worst, late = Exit.OK, 0
+    for number, job in enumerate(jobs):
+        try:
+            done = wait.until(job, until)
+        except KeyboardInterrupt:
+            for left in jobs[number:] if machine else ():  # they go on, so whoever stops waiting has to know them
+                click.echo(json.dumps(left.as_dict()))
+            raise
+        late += not done.ended
         if machine:
             click.echo(json.dumps(done.as_dict()))
         else:
-            out.print(ended(done))
+            out.print(ended(done) if done.ended else progress(done))
         if done.state != "succeeded":
             worst = Exit.FAILED
+    if late:
+        many = f"{jobs[0].id} is {done.state}" if len(jobs) == 1 else f"{late} of {len(jobs)} jobs had not ended"
+        raise WaitTimeout(f"{many} after {timeout:g} s; it goes on{stopped(client)}")
     return worst
 
 
-def _await(client: Any, job: Any, until: float | None, timeout: float | None, status: Any) -> Any:
-    from ..console.jobs import progress
-    from ..errors import WaitTimeout
+class _Wait:
+    """Waits for jobs, and says on the way where each is and what keeps all of them."""
 
-    if status is None:
-        return client.wait(job, None if until is None else max(0.001, until - time.monotonic()))
-    with status:
-        while True:
-            now = client.get(job.id)
-            status.update(progress(now))
-            left = 0.5 if until is None else min(0.5, until - time.monotonic())
-            try:
-                return client.wait(now, max(0.001, left))
-            except WaitTimeout:
-                if until is not None and time.monotonic() >= until:
-                    raise WaitTimeout(f"{job.id} is {now.state} after {timeout:g} s; it goes on") from None
+    def __init__(self, client: Any, *, machine: bool) -> None:
+        from ..console.style import console
+
+        self._client, self._warned = client, False
+        self._out = console(error=True)
+        self._shown = not machine and self._out.is_terminal
+
+    def until(self, job: Any, end: float | None) -> Any:
+        """Return a job when it has ended, or as it is when the time is up."""
+        from ..console.jobs import progress
+        from ..errors import WaitTimeout
+
+        with self._out.status("") if self._shown else nullcontext() as status:
+            while True:
+                left = LOOK if end is None else min(LOOK, max(0.001, end - time.monotonic()))
+                try:
+                    return self._client.wait(job, left)
+                except WaitTimeout:
+                    now = self._client.get(job.id)
+                    if now.ended or (end is not None and time.monotonic() >= end):
+                        return now
+                    if status is not None:
+                        status.update(progress(now))
+                    self._warn(now)
+
+    def _warn(self, job: Any) -> None:
+        if not self._warned and job.state == "queued" and (why := stopped(self._client)):
+            self._warned = True
+            click.echo(f"warning: it waits{why}", err=True)
+
+
+def stopped(client: Any) -> str:
+    """Return in words that the lane is stopped, and why; nothing where it is not."""
+    from ..telemetry import redact
+
+    why = client.stats()["lane"]["stopped"]
+    return f"; the lane is stopped ({redact(why)}), so nothing is sent before `overcrank resume`" if why else ""

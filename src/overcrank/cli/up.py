@@ -29,12 +29,14 @@ def up(context: click.Context, /, data: Path | None, **wanted: Any) -> int:
     in the data folder and is there again the next time. In another terminal, in the same folder, `overcrank submit`
     finds it by itself.
     """
+    from ..runtime import Runtime
     from ..settings import load
     from .attach import forget, lock
 
     if data is not None:
         os.environ["OVERCRANK_DATA_DIR"] = str(data.absolute())
     found = load()
+    Runtime(found).check()
     place = found.data_dir.absolute()
     held = lock(place)
     try:
@@ -91,17 +93,20 @@ class House:
                 deployment.worker(self.settings, "all", self.slots, name=f"worker-{number}", grace=20.0)
             )
         self.supervisor.add(deployment.beat(self.settings))
-        flower = None
+        flower = login = None
         if not self.no_flower:
             port = self.flower_port or free_port(5555)
             flower = f"http://127.0.0.1:{port}"
-            self.supervisor.add(deployment.flower(self.settings, port))
+            spec = deployment.flower(self.settings, port, basic_auth=os.environ.get(deployment.LOGIN))
+            login = deployment.login_made(spec, os.environ.get(deployment.LOGIN))
+            self.supervisor.add(spec)
         self.state = {
             "pid": os.getpid(),
             "live": self.settings.provider.live,
             "redis": redis,
             "provider": vendor,
             "flower": flower,
+            "flower_login": login,
             "data": str(self.data),
             "clips": self.settings.storage_url,
             "environment": self._told(),

@@ -24,7 +24,8 @@ def house_view(state: dict[str, Any], settings: Settings, *, workers: int, slots
     made.add_row("workers", f"{workers} of {slots} slots each, and beat")
     made.add_row("redis", redact(state["redis"]))
     if state["flower"]:
-        made.add_row("Flower", Text(state["flower"], style="bold"))
+        login = f"  ({state['flower_login']})" if state["flower_login"] else ""
+        made.add_row("Flower", Text.assemble((state["flower"], "bold"), login))
     made.add_row("clips", state["clips"])
     made.add_row("data, logs", state["data"])
     made.add_row("", Text())

@@ -8,7 +8,10 @@ from ..store.jobs import Jobs
 
 
 def cancel(job_id: str, jobs: Jobs, gate: Gate) -> Job:
-    """Cancel a job that waits, and return it; one that was cancelled already is returned as it is.
+    """Cancel a job that was not sent, and return it; one that was cancelled already is returned as it is.
+
+    One that the gate has just let through is not sent either: whoever changes its record first, this or its sender,
+    decides, and what was reserved for it is given back in the same step.
 
     Raises:
         TooLate: it was sent, or it has ended.
@@ -20,10 +23,11 @@ def cancel(job_id: str, jobs: Jobs, gate: Gate) -> Job:
             return job
         if job.ended:
             raise TooLate(f"{job_id} has {job.state} already")
-        if job.state not in WAITING:
+        admitted = job.state is State.ADMITTED
+        if job.state not in WAITING and not admitted:
             raise TooLate(f"{job_id} is {job.state}: it is being paid for, so it will be delivered")
         gate.leave(job)
         error = Cancelled("it was cancelled before it was sent")
-        moved = jobs.move(job, State.CANCELLED, due_in=0, error=error, cost=0)
+        moved = jobs.move(job, State.CANCELLED, due_in=0, error=error, release=admitted, cost=job.paid)
         if moved:
             return moved

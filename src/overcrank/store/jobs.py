@@ -243,14 +243,15 @@ class Jobs:
         waiting = self.redis.hgetall(self.keys.audience(job_id))
         return {task_id: json.loads(text) if text else None for task_id, text in waiting.items()}
 
-    def told(self, job_id: str, task_ids: Iterable[str]) -> None:
-        """Note that the job's result has been handed to these requests; nobody has to come back for it."""
+    def told(self, job_id: str, task_ids: Iterable[str], *, everybody: bool = True) -> None:
+        """Note that the job's result has been handed to these requests; if *everybody* has it, nobody comes back."""
         pipe = self.redis.pipeline(transaction=False)
         key = self.keys.audience(job_id)
         for task_id in task_ids:
             pipe.hset(key, task_id, TOLD)
         pipe.expire(key, self.retention_s)
-        pipe.zrem(self.keys.due, job_id)
+        if everybody:
+            pipe.zrem(self.keys.due, job_id)
         pipe.execute()
 
     # lists
