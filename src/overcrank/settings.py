@@ -166,7 +166,8 @@ class BudgetSettings(_Part):
     calibrate: bool = Field(True, description="reserve more than the price where the vendor has been charging more")
     calibrate_quantile: int = Field(95, ge=50, le=100, description="percent of past charges a reservation has to cover")
     calibrate_most: float = Field(3.0, ge=1, le=10, description="a reservation is never more than this times the price")
-    alert_url: Http | None = Field(None, description="where to POST warnings, as Standard Webhooks")
+    believed: float = Field(10, ge=1, description="a charge of more than this many times the price is not believed")
+    alert_url: Http | None = Field(None, repr=False, description="where to POST warnings, as Standard Webhooks")
     alert_secret: SecretStr | None = Field(None, description="what signs them: whsec_ and base64, or any text")
 
 
@@ -236,7 +237,9 @@ class ArchiveSettings(_Part):
     """Where a summary of every ended job stays."""
 
     url: str | None = Field(
-        None, description="sqlite:///an/absolute/path or postgresql://...; else archive.sqlite in the data folder"
+        None,
+        repr=False,
+        description="sqlite:///an/absolute/path or postgresql://...; else archive.sqlite in the data folder",
     )
 
 
@@ -396,6 +399,12 @@ def _check(settings: Settings) -> None:
             raise ConfigError(f"{name} has to begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}")
     if settings.worker.permit >= settings.worker.lease:  # else a permit could be used after it was taken back
         raise ConfigError("OVERCRANK_WORKER__PERMIT has to be shorter than OVERCRANK_WORKER__LEASE")
+    longest_call = provider.connect_timeout + provider.read_timeout + settings.worker.permit
+    if provider.doubt_window <= longest_call:  # else a request could arrive after an empty look-up was believed
+        raise ConfigError(
+            "OVERCRANK_PROVIDER__DOUBT_WINDOW has to be longer than OVERCRANK_PROVIDER__CONNECT_TIMEOUT, "
+            "OVERCRANK_PROVIDER__READ_TIMEOUT and OVERCRANK_WORKER__PERMIT together"
+        )
     if settings.worker.lease < 3 * settings.worker.heartbeat:
         raise ConfigError("OVERCRANK_WORKER__LEASE has to be at least three times OVERCRANK_WORKER__HEARTBEAT")
 

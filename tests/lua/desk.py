@@ -83,7 +83,19 @@ class Desk:
     def claim(self, job_id: str, worker: str = "anna", number: int = 1) -> list[str]:
         """Ask whether a worker may send a job's attempt."""
         attempt = f"{job_id}.{number}"
-        return list(self.scripts.claim(job_id, attempt, worker=worker, permit_us=PERMIT, lease_us=LEASE, now=self.now))
+        return list(
+            self.scripts.claim(
+                job_id,
+                attempt,
+                worker=worker,
+                permit_us=PERMIT,
+                lease_us=LEASE,
+                sent_to="v s a",
+                model="m",
+                body="{}",
+                now=self.now,
+            )
+        )
 
     def settle(self, job_id: str, cost: int = 0, **more: Any) -> list[str]:
         """Book what a job's attempt came to."""

@@ -5,6 +5,7 @@ from ..errors import DeadlineMissed, Refused
 from ..job import Job
 from ..lifecycle import State
 from ..outcome import Done, Ended, Hold, Next, Outcome, Park
+from .submit import charged
 from .tools import Tools
 
 
@@ -13,7 +14,7 @@ def admit(job: Job, tools: Tools) -> Outcome:
     deadline = job.clip.deadline
     if deadline is not None and tools.clock.now() > deadline.timestamp() * 1_000_000:
         return end(
-            job, tools, State.FAILED, DeadlineMissed(f"it was not started by {deadline.isoformat()}; nothing was spent")
+            job, tools, State.FAILED, DeadlineMissed(f"it was not started by {deadline.isoformat()}; {charged(job)}")
         )
     try:
         answer = tools.gate.admit(job)
@@ -33,4 +34,4 @@ def admit(job: Job, tools: Tools) -> Outcome:
 def end(job: Job, tools: Tools, state: State, error: Refused | DeadlineMissed) -> Outcome:
     """End a job that never was sent."""
     tools.gate.leave(job)
-    return Ended() if tools.jobs.move(job, state, error=error) else Done("somebody else moved it")
+    return Ended() if tools.jobs.move(job, state, error=error, cost=job.paid) else Done("somebody else moved it")
