@@ -39,9 +39,9 @@ def sweep_once() -> None:
     for priority in Priority:
         _lost(process, priority)
     _gone(process)
+    _tidy(process)  # before the archive: where that can not be written, files go all the same
     process.runtime.retention.archive()
     process.runtime.retention.retire()
-    _tidy(process)
 
 
 def _tidy(process: Process) -> None:

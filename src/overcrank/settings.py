@@ -6,12 +6,13 @@ Built in `runtime`, in `celeryconfig.py` and by the command line, and nowhere el
 import base64
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -268,6 +269,10 @@ class WebhookSettings(_Part):
         return tuple(secret.get_secret_value() for secret in self.secret)
 
 
+_PASSWORD = re.compile(r"^[\w+.-]+://[^:@/]*:(.+)@[^@]*$")
+"""The password of a URL, whatever characters it holds."""
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Each field is `OVERCRANK_<FIELD>`, or `OVERCRANK_<PART>__<FIELD>`."""
 
@@ -319,6 +324,15 @@ class Settings(BaseSettings):
     def archive_url(self) -> str:
         """Where a summary of every ended job stays, as a URL."""
         return self.archive.url or f"sqlite://{self.data_dir.absolute() / 'archive.sqlite'}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything in the settings that no log may show: keys, what signs, passwords, addresses that are secret."""
+        signing = (self.budget.alert_secret, *self.webhook.secret)
+        urls = (self.redis_url, self.broker, self.archive_url, self.storage_url)
+        passwords = [found[1] for url in urls if (found := _PASSWORD.search(url))]
+        said = [self.provider_key.get_secret_value(), *(one.get_secret_value() for one in signing if one), *passwords]
+        return tuple(said + [unquote(one) for one in said if "%" in one] + [self.budget.alert_url or ""])
 
     @classmethod
     def settings_customise_sources(

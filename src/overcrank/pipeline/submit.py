@@ -116,7 +116,8 @@ def accepted(job: Job, tools: Tools, answer: answers.Accepted, **seen: str) -> O
     if job.replaying:
         seen["replaying"] = "0"
     now = answer.eta is not None and answer.eta <= SOON  # then it is not worth coming back for
-    fields = {"generation_id": answer.generation_id, "status_url": answer.status_url or "", **seen}
+    url = answer.status_url or ""  # what has a query may be signed: the id leads there as well
+    fields = {"generation_id": answer.generation_id, "status_url": "" if "?" in url else url, **seen}
     moved = written(job, tools, tools.lease if now else wait, fields)
     if moved is None:
         return Done("moved")
