@@ -43,9 +43,9 @@ def sweep_once() -> None:
         _lost(process, priority)
     _gone(process)
     _reap(process)
+    _tidy(process)  # before the archive: where that can not be written, files go all the same
     process.runtime.retention.archive()
     process.runtime.retention.retire()
-    _tidy(process)
 
 
 def _tidy(process: Process) -> None:

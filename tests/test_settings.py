@@ -277,3 +277,21 @@ def test_settings_do_not_change(having: Set) -> None:
         settings.namespace = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError):
         settings.limits.rate = 99  # type: ignore[misc]
+
+
+def test_no_repr_shows_a_secret_and_the_log_knows_them_all() -> None:
+    """Passwords of URLs and the address of alarms are as secret as keys."""
+    made = Settings(
+        redis_url="redis://:redis-word@h/0",
+        archive={"url": "postgresql://u:archive-w%40rd@h/db"},
+        budget={"alert_url": "https://hooks.example/services/alert-word", "alert_secret": "signing-word"},
+    )
+    words = (
+        "redis-word",
+        "archive-w%40rd",
+        "archive-w@rd",
+        "https://hooks.example/services/alert-word",
+        "signing-word",
+    )
+    assert set(words) <= set(made.secrets)
+    assert [] == [word for word in words if word in repr(made)]

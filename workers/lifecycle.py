@@ -35,7 +35,7 @@ _node = ""
 def _logging(loglevel: Any = None, **_: Any) -> None:
     level = logging.getLevelName(loglevel) if isinstance(loglevel, int) else str(loglevel or "INFO")
     settings = load()
-    start_logging(level, settings.provider_key.get_secret_value())
+    start_logging(level, *settings.secrets)
     if level == "INFO":  # a job has a line of its own; that of each message would be half of what a worker writes
         for chatty in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -140,7 +140,15 @@ def _not_blank(value: str) -> str:
 
 
 Scalar = str | int | float | bool | None
-Text = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH)]
+
+
+def _printable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("it must not hold a NUL character")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH), AfterValidator(_printable)]
 
 
 class Clip(BaseModel):

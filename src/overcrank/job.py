@@ -25,6 +25,7 @@ class Job:
         state: where it is; see `lifecycle.State`.
         version: grows by one with each move.
         quote: µ$, what it should cost; this is what is reserved.
+        amount: µ$, what is reserved for its attempt, where that is not the quote.
         cost: µ$, what it did cost; None until that is known.
         paid: µ$, what its attempts before the current one were charged.
         own_risk: an operator had it tried again at their own risk, whatever all its attempts come to.
@@ -32,6 +33,11 @@ class Job:
         attempt_no: the number of the current paid try, from 1; with the id it makes the idempotency key.
         tries: tries that bought nothing and used up an attempt.
         runs: runs of the fetching stage that have begun and not come back.
+        resends: how often its attempt was sent again with its own key, the last time at *resent* (µs).
+        replaying: it is being sent again; found so, whoever did it went away.
+        rejected: it was sent again and rejected, which proves nothing about the first time.
+        missed: how many looks in a row told nothing of its generation, the first of them at *missed_since* (µs).
+        sent_to: whom its attempt was sent to, as `providers.identity` writes it; *model* is what was asked there.
         deaths: how many workers went away while they had the job in hand, with what is known of each in *evidence*.
         assumed: its answer was lost for good, so its price is booked as charged until an operator says otherwise.
         moments: epoch microseconds by the names in `MOMENTS`.
@@ -53,8 +59,17 @@ class Job:
     tries: int = 0
     deaths: int = 0
     runs: int = 0
+    resends: int = 0
+    resent: int = 0
+    replaying: bool = False
+    rejected: bool = False
+    missed: int = 0
+    missed_since: int = 0
+    sent_to: str = ""
+    model: str = ""
     evidence: str = ""
     assumed: bool = False
+    amount: int = 0
     cost: int | None = None
     paid: int = 0
     own_risk: bool = False
@@ -148,13 +163,22 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         tries=int(stored["tries"]),
         deaths=int(stored.get("deaths", 0)),
         runs=int(stored.get("runs", 0)),
+        resends=int(stored.get("resends") or 0),
+        resent=int(stored.get("resent") or 0),
+        replaying=stored.get("replaying") == "1",
+        rejected=stored.get("rejected") == "1",
+        missed=int(stored.get("missed") or 0),
+        missed_since=int(stored.get("missed_since") or 0),
+        sent_to=stored.get("sent_to", ""),
+        model=stored.get("model", ""),
         evidence=stored.get("evidence", ""),
         assumed=stored.get("assumed") == "1",
+        amount=int(stored.get("amount") or 0),
         cost=int(stored["cost"]) if stored.get("cost") else None,
         paid=int(stored.get("paid") or 0),
         own_risk=stored.get("own_risk") == "1",
         books=_books(stored.get("books")),
-        generation_id=stored.get("generation_id"),
+        generation_id=stored.get("generation_id") or None,
         status_url=stored.get("status_url") or None,
         error=(kind, message) if kind else None,
         progress=float(stored["progress"]) if stored.get("progress") else None,

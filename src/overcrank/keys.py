@@ -100,6 +100,10 @@ class Keys:
         """Hash: one paid try."""
         return f"{self.prefix}attempt:{attempt_id}"
 
+    def generation(self, generation_id: str) -> str:
+        """String: the attempt that first had this name at the provider."""
+        return f"{self.prefix}generation:{sha256(generation_id.encode()).hexdigest()[:40]}"
+
     def unique(self, project: str, key: str) -> str:
         """String: the job a project's unique key stands for."""
         return f"{self.prefix}unique:{sha256(f'{project}/{key}'.encode()).hexdigest()[:40]}"

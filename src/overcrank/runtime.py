@@ -3,7 +3,6 @@
 import os
 import socket
 from functools import cached_property
-from hashlib import blake2b
 
 from .admission.alarm import Alarms
 from .admission.audit import Audit
@@ -25,6 +24,7 @@ from .pipeline.tools import Tools
 from .prices import PriceBook
 from .providers.base import Provider
 from .providers.holysheep import HolySheep
+from .providers.identity import Identity
 from .scripts import Scripts, keep_for
 from .server import Server, connect
 from .settings import LimitSettings, Settings
@@ -67,8 +67,7 @@ class Runtime:
     @property
     def account(self) -> str:
         """What stands for the address and the key that calls are made with: too little of a hash to be either."""
-        said = f"{self.settings.provider_url} {self.settings.provider_key.get_secret_value()}"
-        return blake2b(said.encode(), digest_size=4, key=b"overcrank account").hexdigest()
+        return Identity.of(self.settings).account
 
     @cached_property
     def lane(self) -> Lane:
@@ -187,6 +186,7 @@ class Runtime:
             lane=self.lane,
             ledger=self.ledger,
             calibration=self.calibration,
+            alarms=self.alarms,
             provider=self.provider,
             storage=self.storage,
         )

@@ -18,8 +18,8 @@ from .server import Server
 from .settings import RetentionSettings
 
 VERBS = (
-    "enter", "admit", "leave", "release", "claim", "move", "settle", "due", "renew", "cool", "heard", "resend", "allow",
-    "grant", "trim", "rebuild",
+    "enter", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "renew", "cool", "heard", "resend",
+    "allow", "grant", "trim", "rebuild",
 )  # fmt: skip
 PARTS = {
     "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "claim": ("budgets",),
@@ -143,16 +143,19 @@ class Scripts:
 
     def claim(
         self, job_id: str, attempt_id: str, *, project: str, worker: str, period: Period, permit_us: int, lease_us: int,
-        now: int | None = None,
+        sent_to: str, model: str, body: str, now: int | None = None,
     ) -> Sequence[str]:  # fmt: skip
-        """Decide who may send the attempt. *period* is what the caller believes in; the script checks it."""
+        """Decide who may send the attempt, and freeze it: to whom, for which model, and the body as it goes out.
+
+        *period* is what the caller believes in; the script checks it.
+        """
         k = self.keys
         answer: Sequence[str] = self._run["claim"](
             keys=[
                 k.job(job_id), k.attempt(attempt_id), k.due, k.state(ADMITTED, ANY), k.state(SUBMITTING, ANY), k.lane,
                 k.limits, *k.books_of(project, period),
             ],
-            args=[job_id, attempt_id, worker, *period, permit_us, lease_us, _when(now)],
+            args=[job_id, attempt_id, worker, *period, permit_us, lease_us, sent_to, model, body, _when(now)],
         )  # fmt: skip
         return answer
 
@@ -181,6 +184,17 @@ class Scripts:
             ],
             client=client,
         )  # fmt: skip
+        return answer
+
+    def look(
+        self, job_id: str, state: State, fields: Mapping[str, Any], *, version: int, due_in_us: int | None,
+        now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Set when to look at a job again (None: leave that) and what was seen, if it is still in *state*."""
+        k, due = self.keys, "" if due_in_us is None else due_in_us
+        answer: Sequence[str] = self._run["look"](
+            keys=[k.job(job_id), k.due], args=[job_id, state, version, due, _when(now), *_flat(fields)]
+        )
         return answer
 
     def settle(

@@ -6,12 +6,13 @@ Built in `runtime`, in `celeryconfig.py` and by the command line, and nowhere el
 import base64
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -168,7 +169,8 @@ class BudgetSettings(_Part):
     calibrate: bool = Field(True, description="reserve more than the price where the vendor has been charging more")
     calibrate_quantile: int = Field(95, ge=50, le=100, description="percent of past charges a reservation has to cover")
     calibrate_most: float = Field(3.0, ge=1, le=10, description="a reservation is never more than this times the price")
-    alert_url: Http | None = Field(None, description="where to POST warnings, as Standard Webhooks")
+    believed: float = Field(10, ge=1, description="a charge of more than this many times the price is not believed")
+    alert_url: Http | None = Field(None, repr=False, description="where to POST warnings, as Standard Webhooks")
     alert_secret: SecretStr | None = Field(None, description="what signs them: whsec_ and base64, or any text")
 
 
@@ -239,7 +241,9 @@ class ArchiveSettings(_Part):
     """Where a summary of every ended job stays."""
 
     url: str | None = Field(
-        None, description="sqlite:///an/absolute/path or postgresql://...; else archive.sqlite in the data folder"
+        None,
+        repr=False,
+        description="sqlite:///an/absolute/path or postgresql://...; else archive.sqlite in the data folder",
     )
 
 
@@ -266,6 +270,10 @@ class WebhookSettings(_Part):
     def secrets(self) -> tuple[str, ...]:
         """The secrets as text, each of which is right."""
         return tuple(secret.get_secret_value() for secret in self.secret)
+
+
+_PASSWORD = re.compile(r"^[\w+.-]+://[^:@/]*:(.+)@[^@]*$")
+"""The password of a URL, whatever characters it holds."""
 
 
 class Settings(BaseSettings):
@@ -320,6 +328,15 @@ class Settings(BaseSettings):
     def archive_url(self) -> str:
         """Where a summary of every ended job stays, as a URL."""
         return self.archive.url or f"sqlite://{self.data_dir.absolute() / 'archive.sqlite'}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything in the settings that no log may show: keys, what signs, passwords, addresses that are secret."""
+        signing = (self.budget.alert_secret, *self.webhook.secret)
+        urls = (self.redis_url, self.broker, self.archive_url, self.storage_url)
+        passwords = [found[1] for url in urls if (found := _PASSWORD.search(url))]
+        said = [self.provider_key.get_secret_value(), *(one.get_secret_value() for one in signing if one), *passwords]
+        return tuple(said + [unquote(one) for one in said if "%" in one] + [self.budget.alert_url or ""])
 
     @classmethod
     def settings_customise_sources(
@@ -415,6 +432,12 @@ def _check(settings: Settings) -> None:
             raise ConfigError(f"{name}: the port has to be a number from 0 to 65535") from None
     if settings.worker.permit >= settings.worker.lease:  # else a permit could be used after it was taken back
         raise ConfigError("OVERCRANK_WORKER__PERMIT has to be shorter than OVERCRANK_WORKER__LEASE")
+    longest_call = provider.connect_timeout + provider.read_timeout + settings.worker.permit
+    if provider.doubt_window <= longest_call:  # else a request could arrive after an empty look-up was believed
+        raise ConfigError(
+            "OVERCRANK_PROVIDER__DOUBT_WINDOW has to be longer than OVERCRANK_PROVIDER__CONNECT_TIMEOUT, "
+            "OVERCRANK_PROVIDER__READ_TIMEOUT and OVERCRANK_WORKER__PERMIT together"
+        )
     if settings.worker.lease < 3 * settings.worker.heartbeat:
         raise ConfigError("OVERCRANK_WORKER__LEASE has to be at least three times OVERCRANK_WORKER__HEARTBEAT")
 

@@ -85,7 +85,8 @@ class Desk:
         return list(
             self.scripts.claim(
                 job_id, f"{job_id}.{number}", project=self.job(job_id).get("project", "default"), worker=worker,
-                period=period or self.period(), permit_us=PERMIT, lease_us=LEASE, now=self.now,
+                period=period or self.period(), permit_us=PERMIT, lease_us=LEASE, sent_to="v s a", model="m",
+                body="{}", now=self.now,
             )
         )  # fmt: skip
 

@@ -54,7 +54,8 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     scripts.leave("job_id")
     scripts.release("project", ["job_id"], period=Period(2, 3, 4), now=5)
     scripts.claim("job_id", "attempt_id", project="project", worker="worker", period=Period(4, 5, 6), permit_us=7,
-                  lease_us=8, now=9)  # fmt: skip
+                  lease_us=8, sent_to="sent_to", model="model", body="body", now=12)  # fmt: skip
+    scripts.look("job_id", "state", {"field": "value"}, version=3, due_in_us=4, now=5)
     scripts.move("job_id", State.GENERATING, State.FAILED, Priority.BULK, {"field": "value"}, version=3, due_in_us=5,
                  ttl_s=6, unsent=True, booked=("attempt_id", BOOKS, 9, 10), project="project", keep_for=KeepFor(11, 12),
                  now=13)  # fmt: skip
@@ -144,6 +145,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
     }
     assert [expected_keys.get(name.removesuffix(".."), f"{{test}}:{name}") for name in said["KEYS"]] == keys
     expected = {
+        "sent_to": "sent_to", "model": "model", "body": "body",
         "state": {"enter": "queued", "renew": "admitted"}.get(verb, "state"),
         "old": "generating", "new": "failed", "sent": "1", "keep": "1", "free": "0", "resend": "1",
         "booked": "attempt_id", "urgent": "1", "good": "1", "project": "project", "kind": "kind", "layer": "layer",

@@ -17,8 +17,10 @@ from overcrank.job import Job
 from overcrank.lifecycle import IN_FLIGHT, State
 from overcrank.outcome import Ended, Outcome
 from overcrank.pipeline import flow
+from overcrank.pipeline.submit import request
 from overcrank.pipeline.tools import Tools
 from overcrank.providers import base as answers
+from overcrank.providers.identity import Identity
 from overcrank.runtime import Runtime
 from overcrank.settings import Settings
 from overcrank.storage import open_storage
@@ -37,6 +39,7 @@ class Vendor:
     """
 
     name: str = "scripted"
+    identity: Identity = field(default_factory=lambda: Identity("scripted", "here", "ours"))
     model: str = "pixverse-v6-physics"
     capabilities: answers.Capabilities = field(default_factory=lambda: answers.Capabilities(replay=True, lookup=True))
     says: dict[str, list[Any]] = field(
@@ -45,6 +48,10 @@ class Vendor:
     created: list[answers.CreateRequest] = field(default_factory=list)
     bought: dict[str, str] = field(default_factory=dict)
     failed: dict[str, answers.Failed] = field(default_factory=dict)
+
+    def body(self, request: answers.CreateRequest) -> str:
+        """Write an attempt down."""
+        return f"{request.model} {request.clip.model_dump_json()} {request.callback_url}"
 
     def _next(self, verb: str) -> Any:
         return self.says[verb].pop(0) if self.says[verb] else None
@@ -103,7 +110,7 @@ class Bench:
         self.clock.sleep(self.jobs.now() / SECOND)
         self.tools = Tools(
             settings=settings, clock=self.clock, jobs=self.jobs, gate=self.runtime.gate, lane=self.lane,
-            ledger=self.ledger, calibration=self.runtime.calibration, provider=self.vendor,
+            ledger=self.ledger, calibration=self.runtime.calibration, alarms=self.runtime.alarms, provider=self.vendor,
             storage=open_storage(settings.storage_url),
         )  # fmt: skip
 
@@ -137,7 +144,10 @@ class Bench:
             self.tools.gate.admit(job)
         elif state is State.SUBMITTING:
             job = self.at(State.ADMITTED)
-            self.tools.gate.claim(job)
+            asked = request(job, self.tools)
+            self.tools.gate.claim(
+                job, sent_to=str(self.vendor.identity), model=asked.model, body=self.vendor.body(asked)
+            )
         elif state is State.IN_DOUBT:
             job, _ = self.start(said=answers.InDoubt("time-out"))
         else:

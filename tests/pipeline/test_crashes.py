@@ -15,7 +15,6 @@ LIVES: dict[str, tuple[dict[str, list[object]], State, int]] = {
     "stopped": ({"create": [answers.Stopped("key", "wrong")]}, State.SUCCEEDED, 900_000),
     "lost, bought": ({"create": [answers.InDoubt("bought")]}, State.SUCCEEDED, 900_000),
     "lost, not bought": ({"create": [answers.InDoubt("time-out")]}, State.SUCCEEDED, 900_000),
-    "rejected": ({"create": [answers.Rejected("invalid", "no")] * 9}, State.FAILED, 0),
     "failed free": ({"status": [answers.Failed("gpu", "burnt", 0)]}, State.SUCCEEDED, 900_000),
     "failed, charged": ({"status": [answers.Failed("gpu", "burnt", 500_000)]}, State.FAILED, 500_000),
     "slow": ({"status": [answers.Running(10), answers.Unavailable("503")]}, State.SUCCEEDED, 900_000),
@@ -65,6 +64,32 @@ def test_a_job_survives_a_death_at_any_call(make_bench: Callable[..., Bench], li
         assert {str(job.state): "1", "entered": "1", "waiting_cost": "0"} == bench.redis.hgetall(bench.keys.counters), (
             where
         )
+    assert nth > 3
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_rejection_nobody_wrote_down_proves_nothing(make_bench: Callable[..., Bench], before: bool) -> None:
+    """It is an end where it was; where the process died with it, an operator decides. Nothing stays reserved."""
+    nth, died = 0, True
+    while died:
+        nth += 1
+        make_bench().redis.flushall()
+        bench = make_bench()
+        bench.say("create", *[answers.Rejected("invalid", "no")] * 9)
+        job, whole, died = bench.enter(), bench.tools, False
+        bench.tools, _ = fragile(whole, nth, before=before)
+        try:
+            bench.finish(job.id)
+        except Crash:
+            died = True
+        bench.tools = whole
+        for _ in range(4):
+            bench.later(61)
+            if not bench.jobs.get(job.id).ended:
+                bench.step(job.id)
+        job = bench.jobs.get(job.id)
+        assert (0, []) == (bench.money()[0], bench.slots()), job
+        assert State.FAILED == job.state or (State.IN_DOUBT, True) == (job.state, job.assumed), job
     assert nth > 3
 
 

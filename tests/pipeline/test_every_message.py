@@ -65,6 +65,8 @@ def brought_to(bench: Bench, state: State) -> Job:
 def brought_home(bench: Bench, job: Job) -> Job:
     """Let a job go on to its end."""
     now = bench.jobs.get(job.id)
+    if now.state is State.IN_DOUBT:
+        bench.later(61)  # two workers died over it: it is only asked about any more
     if now.state is State.PARKED:
         bench.jobs.move(now, State.QUEUED)
     return now if now.ended else bench.finish(job.id)

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 from bench import BYTES, READY, SHA256, Bench
 
-from overcrank.errors import Undeliverable
 from overcrank.lifecycle import State
 from overcrank.media.mp4 import NotAFilm
 from overcrank.outcome import Done, Ended, Next
@@ -137,15 +136,16 @@ def test_a_full_disk_waits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     assert Next("finish") == fetch(job, bench.tools)
 
 
-def test_what_the_provider_keeps_no_longer_is_given_up(bench: Bench) -> None:
-    """It was paid for, and the error says so; the books keep what it cost."""
+def test_what_the_provider_keeps_no_longer_waits_for_an_operator(bench: Bench) -> None:
+    """It was paid for and is never ended by itself: the note says so, and the books keep what it cost."""
     job = bench.at(State.UNDELIVERED)
     bench.later(24 * 3600 + 1)
     bench.say("status", answers.Missing("404"))
-    assert Ended() == fetch(job, bench.tools)
+    assert Done("for an operator") == fetch(job, bench.tools)
     job = bench.jobs.get(job.id)
-    assert (State.FAILED, COST, (0, COST)) == (job.state, job.cost, bench.money())
-    assert isinstance(job.exception, Undeliverable)
+    assert (State.UNDELIVERED, COST, (0, COST)) == (job.state, job.cost, bench.money())
+    assert "it was paid for and could not be fetched in 24 h: " in (job.note or "")
+    assert 3000 < (bench.due_in(job) or 0)
 
 
 def test_a_delivery_that_is_repeated_finds_its_work_done(bench: Bench) -> None:

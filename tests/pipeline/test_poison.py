@@ -1,11 +1,15 @@
 """A job that stops its worker twice is set aside with the evidence, and never run a third time."""
 
-from bench import QUOTE, Bench
+from contextlib import suppress
+
+import pytest
+from bench import QUOTE, Bench, Crash
 
 from overcrank.errors import Discarded
 from overcrank.lifecycle import State
-from overcrank.outcome import Ended, Next
+from overcrank.outcome import Done, Ended, Next
 from overcrank.pipeline import flow
+from overcrank.providers import base as answers
 
 
 def test_a_job_that_stops_two_workers_before_it_is_sent_is_discarded(bench: Bench) -> None:
@@ -22,15 +26,54 @@ def test_a_job_that_stops_two_workers_before_it_is_sent_is_discarded(bench: Benc
     assert [] == bench.vendor.created
 
 
-def test_a_job_that_stops_three_workers_while_it_is_fetched_is_discarded(bench: Bench) -> None:
-    """It is paid for, so it has one run more: the error says so, and under which name the provider has it."""
+def test_a_paid_clip_that_stops_two_workers_is_kept_for_an_operator(bench: Bench) -> None:
+    """It is not fetched a third time, and never thrown away: it stays, with its money, and says why."""
     job = bench.at(State.UNDELIVERED)
-    for _ in range(3):
+    for _ in range(2):
         bench.jobs.begun(job)  # a run that never came back
-    assert Ended() == flow.deliver(job, bench.tools)
+    assert [Done("for an operator")] * 2 == [flow.deliver(bench.jobs.get(job.id), bench.tools) for _ in range(2)]
     job = bench.jobs.get(job.id)
-    assert (State.DISCARDED, 900_000, (0, 900_000)) == (job.state, job.cost, bench.money())
-    assert f"it is paid for, and the provider has it as {job.generation_id}" in str(job.exception)
+    assert (State.UNDELIVERED, 2, 900_000, (0, 900_000)) == (job.state, job.deaths, job.cost, bench.money())
+    assert "it stopped 2 workers" in job.evidence
+
+
+@pytest.mark.parametrize("state", [State.GENERATING, State.IN_DOUBT])
+def test_an_answer_that_stops_two_workers_is_not_read_a_third_time(bench: Bench, state: State) -> None:
+    """Money is or may be spent, so the job goes before an operator with its price booked."""
+    job, deaths = bench.at(state), []
+
+    def kill(*_: object) -> answers.StatusAnswer:
+        deaths.append(1)
+        raise Crash
+
+    bench.vendor.status = bench.vendor.lookup = kill  # type: ignore[assignment,method-assign]
+    for _ in range(6):
+        with suppress(Crash):
+            bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (2, State.IN_DOUBT, True, (0, QUOTE), []) == (
+        len(deaths), job.state, job.assumed, bench.money(), bench.slots()
+    )  # fmt: skip
+    assert "it stopped 2 workers" in job.evidence
+
+
+def test_a_paid_call_that_stops_two_workers_is_not_made_a_third_time(bench: Bench) -> None:
+    """The sending and one repetition; then the provider is only asked, and where it knows nothing the job ends."""
+    job, sent = bench.at(State.SUBMITTING), []
+
+    def kill(_: answers.CreateRequest) -> answers.CreateAnswer:
+        sent.append(1)
+        raise Crash
+
+    bench.vendor.create = kill  # type: ignore[method-assign]
+    for _ in range(4):
+        with suppress(Crash):
+            bench.attend(job)
+    assert (1, State.IN_DOUBT, 2) == (len(sent), bench.jobs.get(job.id).state, bench.jobs.get(job.id).deaths)
+    bench.later(120)
+    bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (1, State.DISCARDED, (0, 0), []) == (len(sent), job.state, bench.money(), bench.slots())
 
 
 def test_runs_that_come_back_do_not_count(bench: Bench) -> None:

@@ -1,16 +1,18 @@
 """In doubt: the money stays until the truth is known, and nothing is bought twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from bench import QUOTE, Bench
 
-from overcrank.errors import Rejected, TooLate
+from overcrank.errors import TooLate
 from overcrank.lifecycle import State
-from overcrank.outcome import Done, Ended, Next
+from overcrank.outcome import Done, Next
 from overcrank.pipeline import flow
 from overcrank.pipeline.verdict import accept, retry, write_off
 from overcrank.providers import base as answers
+from overcrank.providers.identity import Identity
 
 
 def kept(bench: Bench) -> bool:
@@ -41,7 +43,7 @@ def test_a_look_up_that_finds_several_takes_the_first_and_says_so(bench: Bench) 
     bench.attend(job)
     job = bench.jobs.get(job.id)
     assert (State.GENERATING, "g1") == (job.state, job.generation_id)
-    assert "'g2', 'g3'" in (job.note or "")
+    assert "'g2', 'g3'" in bench.finish(job.id).evidence
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,7 @@ def test_a_vendor_that_repeats_its_answer_is_sent_the_same_attempt_again(bench: 
     assert Next("wait") == bench.attend(job)
     first, second = bench.vendor.created
     assert first == second
+    assert first.body
     assert (State.GENERATING, True, 1) == (bench.jobs.get(job.id).state, kept(bench), len(bench.vendor.bought))
 
 
@@ -84,13 +87,76 @@ def test_a_repetition_that_came_to_nothing_leaves_the_doubt(bench: Bench, said: 
     assert 2 == len(bench.vendor.created)
 
 
-def test_a_repetition_that_is_rejected_proves_that_nothing_was_bought(bench: Bench) -> None:
-    """A vendor that remembers keys would have given its first answer."""
+def test_a_repetition_that_is_rejected_proves_nothing(bench: Bench) -> None:
+    """It may say that the key is known: it is looked up again, not sent again, and then an operator decides."""
     job = bench.at(State.IN_DOUBT)
-    bench.say("create", answers.Rejected("invalid", "no"))
-    assert Ended() == bench.attend(job)
-    assert isinstance(bench.jobs.get(job.id).exception, Rejected)
-    assert ((0, 0), []) == (bench.money(), bench.slots())
+    bench.say("create", answers.Rejected("key_reused", "the key came with another body"))
+    assert [Done("in doubt")] * 2 == [bench.attend(job) for _ in range(2)]
+    assert (State.IN_DOUBT, True, 2) == (bench.jobs.get(job.id).state, kept(bench), len(bench.vendor.created))
+    bench.later(61)
+    assert Done("for an operator") == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (True, (0, QUOTE), 2) == (job.assumed, bench.money(), len(bench.vendor.created))
+    assert "key_reused" in job.evidence
+
+
+def test_repetitions_are_bounded_and_trip_nobody_else(bench: Bench) -> None:
+    """A vendor that always answers 500 to one key: after a bounded number of times an operator decides."""
+    bench.can(replay=True, lookup=False)
+    job = bench.at(State.IN_DOUBT)
+    for _ in range(100):
+        bench.say("create", answers.InDoubt("500"))
+        bench.later(15)
+        bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.IN_DOUBT, True, (0, QUOTE), []) == (job.state, job.assumed, bench.money(), bench.slots())
+    assert 51 == len(bench.vendor.created)
+    assert bench.lane.state().broken_until is None
+
+
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        (Identity("scripted", "elsewhere", "theirs"), "another vendor"),
+        (Identity("scripted", "here", "theirs"), "another key"),
+    ],
+)
+@pytest.mark.parametrize("later", [1, 100, 1000])
+def test_nobody_else_is_sent_what_may_be_bought(bench: Bench, identity: Identity, said: str, later: float) -> None:
+    """Settings that changed meanwhile make no second purchase: the job stays in doubt and says why."""
+    job = bench.at(State.IN_DOUBT)
+    bench.vendor.identity = identity
+    bench.later(later)
+    bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.IN_DOUBT, 1, 1) == (job.state, job.attempt_no, len(bench.vendor.created))
+    assert said in (job.note or "")
+    assert (later == 1000) == job.assumed
+
+
+def test_the_same_body_is_sent_again_whatever_the_settings_say_now(bench: Bench) -> None:
+    """Another model, another address for webhooks: what is repeated is what was written down."""
+    job = bench.at(State.IN_DOUBT)
+    bench.vendor.model = "another-model"
+    hooks = bench.settings.webhook.model_copy(update={"public_url": "https://hooks.example.org"})
+    settings = bench.settings.model_copy(update={"webhook": hooks})
+    flow.attend(job, replace(bench.tools, settings=settings))
+    first, second = bench.vendor.created
+    assert (first.body, first.model) == (second.body, second.model)
+
+
+@pytest.mark.parametrize("decide", [write_off, retry])
+def test_a_worker_that_is_late_does_not_undo_a_verdict(bench: Bench, decide) -> None:
+    """What it saw belongs to a job that is no longer there."""
+    bench.can(replay=False, lookup=False)
+    job = bench.at(State.IN_DOUBT)
+    bench.later(1000)
+    bench.attend(job)
+    stale = bench.jobs.get(job.id)
+    decided = decide(job.id, bench.jobs)
+    flow.attend(stale, bench.tools)
+    job = bench.jobs.get(job.id)
+    assert (decided.state, decided.cost, decided.assumed) == (job.state, job.cost, job.assumed)
 
 
 def test_a_repetition_waits_for_its_turn_in_the_rate(bench: Bench) -> None:
@@ -245,7 +311,7 @@ def test_looks_at_a_doubt_become_rarer_within_bounds(bench: Bench) -> None:
     bench.can(replay=False, lookup=True)
     job = bench.at(State.IN_DOUBT)
     waits = []
-    for passing in (0, 10, 1000):
+    for passing in (0, 10, 500):
         bench.later(passing)
         bench.say("lookup", answers.Unavailable("503"))
         bench.attend(job)

@@ -13,7 +13,6 @@ pytest.importorskip("av")
 from bench import Bench
 from filmed import damaged, fetched, files, place, uneven
 
-from overcrank.errors import Undeliverable
 from overcrank.lifecycle import State
 from overcrank.media import mp4
 from overcrank.media import render as rendering
@@ -77,14 +76,14 @@ def test_a_clip_that_can_not_be_decoded_is_paid_undelivered(vendor: Bench, film:
     assert (State.SUCCEEDED, film) == (job.state, place(job.file["url"]).read_bytes())
 
 
-def test_a_clip_that_never_can_be_decoded_fails_in_the_end(vendor: Bench, film: bytes) -> None:
+def test_a_clip_that_never_can_be_decoded_waits_for_an_operator(vendor: Bench, film: bytes) -> None:
     """When the provider keeps it no longer; the paid original stays."""
     vendor.vendor.film = damaged(film)  # type: ignore[attr-defined]
     job = fetched(vendor, extras="poster")
     vendor.later(vendor.settings.provider.keeps.total_seconds() + 1)
-    assert Ended() == produce(job, vendor.tools)
+    assert Done("for an operator") == produce(job, vendor.tools)
     job = vendor.jobs.get(job.id)
-    assert (State.FAILED, Undeliverable, [".mp4"]) == (job.state, type(job.exception), files(job))
+    assert (State.UNDELIVERED, [".mp4"]) == (job.state, files(job))
 
 
 def test_a_step_that_fails_costs_no_clip(vendor: Bench) -> None:

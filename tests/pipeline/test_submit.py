@@ -1,15 +1,20 @@
 """The paid call: what each answer means for the job, its money, its slot, and when somebody looks again."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bench import QUOTE, Bench
+from redis.exceptions import RedisError
 
 from overcrank.errors import OutOfAttempts, Rejected
 from overcrank.lifecycle import State
 from overcrank.outcome import Done, Ended, Hold, Next, Retry
 from overcrank.pipeline import flow
+from overcrank.pipeline.cancel import cancel
 from overcrank.pipeline.submit import STOPPED_WAIT, book, submit
+from overcrank.pipeline.verdict import retry
 from overcrank.providers import base as answers
 
 
@@ -34,7 +39,12 @@ def test_without_an_estimate_the_poll_interval_counts(bench: Bench) -> None:
 def test_the_request_is_the_attempts_own_and_has_its_key(bench: Bench) -> None:
     """What goes over the wire carries job id, model, clip and the attempt's id as its key."""
     job, _ = bench.start()
-    assert [answers.CreateRequest(job.clip, bench.vendor.model, job.id, f"{job.id}.1")] == bench.vendor.created
+    (sent,) = bench.vendor.created
+    assert (job.clip, bench.vendor.model, job.id, f"{job.id}.1") == (
+        sent.clip, sent.model, sent.job_id, sent.idempotency_key
+    )  # fmt: skip
+    assert sent.body == bench.jobs.body(job) == bench.vendor.body(sent)
+    assert str(bench.vendor.identity) == job.sent_to
 
 
 @pytest.mark.parametrize(
@@ -165,8 +175,6 @@ def test_a_worker_that_slept_gives_nothing_back_that_is_not_its_own_any_more(ben
             asked.append(answers.NotSent("refused"))
             return asked[-1]
 
-    from dataclasses import replace
-
     assert Done("moved") == flow.start(job, replace(bench.tools, provider=Sleepy()))  # type: ignore[arg-type]
     assert 1 == len(asked)
     assert (State.GENERATING, (QUOTE, 0)) == (bench.jobs.get(job.id).state, bench.money())
@@ -185,3 +193,74 @@ def test_an_end_says_what_attempts_before_it_cost(bench: Bench, paid: int, said:
     ended = bench.jobs.get(job.id)
     assert (State.FAILED, paid) == (ended.state, ended.cost)
     assert said in str(ended.exception)
+
+
+class Away:
+    """Stands before a part of the tools; the store is away for the first calls of one name."""
+
+    def __init__(self, part: object, name: str, times: int) -> None:
+        self.part, self.name, self.times = part, name, times
+
+    def __getattr__(self, name: str) -> object:
+        if name == self.name and self.times:
+            self.times -= 1
+            raise RedisError("cut")
+        return getattr(self.part, name)
+
+
+def test_the_providers_name_is_written_before_the_breaker_is_told(bench: Bench) -> None:
+    """Where the breaker can not be told of a good answer, what was bought is known all the same."""
+    bench.can(replay=False, lookup=False)
+    bench.redis.hset(bench.keys.lane, "bad", 1)
+    tools = replace(bench.tools, gate=Away(bench.tools.gate, "heard", 1))  # type: ignore[arg-type]
+    job = bench.enter()
+    assert Next("wait") == flow.start(job, tools)
+    assert (State.GENERATING, f"g-{job.id}.1") == (bench.jobs.get(job.id).state, bench.jobs.get(job.id).generation_id)
+
+
+def test_the_providers_name_outlives_an_outage_of_the_store(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said at once and written as soon as that goes; also where others have found a doubt meanwhile."""
+    bench.can(replay=False, lookup=False)
+    tools = replace(bench.tools, jobs=Away(bench.jobs, "move", 3))  # type: ignore[arg-type]
+    bench.say("create", answers.Accepted("g\n1", eta=9.0))
+    job = bench.enter()
+    assert Next("wait") == flow.start(job, tools)
+    job = bench.jobs.get(job.id)
+    assert (State.GENERATING, "g\n1") == (job.state, job.generation_id)
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert job.id in said
+    assert "\n" not in said
+
+
+def test_a_name_that_comes_late_ends_a_doubt(bench: Bench) -> None:
+    """The lease ran out while the answer was on its way, and nobody else knows what was bought."""
+    bench.can(replay=False, lookup=False)
+    job = bench.at(State.SUBMITTING)
+    bench.attend(job)
+    assert State.IN_DOUBT == bench.jobs.get(job.id).state
+    assert Next("wait") == book(job, bench.tools, answers.Accepted("g7", eta=9.0))
+    assert (State.GENERATING, "g7") == (bench.jobs.get(job.id).state, bench.jobs.get(job.id).generation_id)
+
+
+def test_one_name_for_two_jobs_is_noticed(bench: Bench) -> None:
+    """The second says to its end that its clip is another's too."""
+    first, _ = bench.start(said=answers.Accepted("G", eta=0.0))
+    second, _ = bench.start(said=answers.Accepted("G", eta=0.0))
+    assert "" == bench.finish(first.id).evidence
+    assert f"attempt {first.id}.1 has already" in bench.finish(second.id).evidence
+
+
+@pytest.mark.parametrize("end", ["cancelled", "too late"])
+def test_an_end_before_it_is_sent_counts_what_was_paid_before(bench: Bench, end: str) -> None:
+    """A job that was charged for an attempt in doubt and is queued again has cost that, however it ends."""
+    bench.can(replay=False, lookup=False)
+    job, _ = bench.start(said=answers.InDoubt("x"), deadline=datetime.now(UTC) + timedelta(seconds=60))
+    retry(job.id, bench.jobs)
+    if end == "cancelled":
+        cancel(job.id, bench.jobs, bench.tools.gate)
+    else:
+        bench.later(100)
+        flow.start(bench.jobs.get(job.id), bench.tools)
+    job = bench.jobs.get(job.id)
+    assert (QUOTE, (0, QUOTE)) == (job.cost, bench.money())
+    assert "$1.00 was charged for attempts before" in str(job.exception)

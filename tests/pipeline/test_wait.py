@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 from bench import QUOTE, READY, Bench, Crash, fragile
 
-from overcrank.errors import GenerationFailed, Undeliverable
+from overcrank.errors import GenerationFailed
 from overcrank.lifecycle import State
 from overcrank.outcome import Done, Ended, Next
 from overcrank.pipeline import flow
 from overcrank.providers import base as answers
+from overcrank.providers.identity import Identity
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_what_is_not_ready_is_looked_at_again(
     assert Done("later") == bench.attend(job)
     assert (State.GENERATING, (QUOTE, 0), 1) == (bench.jobs.get(job.id).state, bench.money(), len(bench.slots()))
     assert least < (bench.due_in(job) or 0) <= most
-    assert isinstance(said, answers.Stopped) == bool(bench.lane.state().stopped)
+    assert bench.lane.state().stopped is None  # a look that is refused says nothing of the paid calls
 
 
 def test_progress_is_kept_for_whoever_looks(bench: Bench) -> None:
@@ -113,26 +114,93 @@ def test_a_failure_that_cost_nothing_is_tried_again_under_a_new_key(make_bench: 
     assert [f"{job.id}.1", f"{job.id}.2"] == list(bench.vendor.bought)
 
 
-def test_a_generation_that_never_ends_is_booked_as_charged(bench: Bench) -> None:
-    """After the provider keeps nothing any more there is nothing to wait for."""
+def looks(bench: Bench, job_id: str, said: answers.StatusAnswer, *, every: float, most: int) -> list[State]:
+    """Look at a job again and again, and return its states."""
+    states = []
+    for _ in range(most):
+        bench.say("status", said)
+        bench.attend(bench.jobs.get(job_id))
+        states.append(bench.jobs.get(job_id).state)
+        bench.later(every)
+    return states
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [(answers.Missing("404"), 16 * 60), (answers.Unavailable("503"), 24 * 3600 + 1)],
+)
+def test_one_bad_look_ends_nothing_however_late(bench: Bench, said: answers.StatusAnswer, after: float) -> None:
+    """Several in a row, over minutes, put the job before an operator with its price booked; it does not end."""
+    job = bench.at(State.GENERATING)
+    bench.later(after)
+    states = looks(bench, job.id, said, every=90, most=5)
+    assert [State.GENERATING] * 4 + [State.IN_DOUBT] == states
+    job = bench.jobs.get(job.id)
+    assert (True, QUOTE, (0, QUOTE), []) == (job.assumed, job.cost, bench.money(), bench.slots())
+    assert job.generation_id in job.evidence
+    assert bench.in_flight_are_due()
+
+
+def test_a_good_look_in_between_begins_the_count_anew(bench: Bench) -> None:
+    """What is heard of is not given up."""
+    job = bench.at(State.GENERATING)
+    bench.later(16 * 60)
+    looks(bench, job.id, answers.Missing("404"), every=90, most=4)
+    looks(bench, job.id, answers.Running(), every=90, most=1)
+    assert {State.GENERATING} == set(looks(bench, job.id, answers.Missing("404"), every=90, most=4))
+
+
+def test_a_generation_that_was_given_up_and_is_heard_of_again_comes_home(bench: Bench) -> None:
+    """What was assumed is corrected by what the provider says, and nothing is bought again."""
+    job = bench.at(State.GENERATING)
+    bench.later(16 * 60)
+    looks(bench, job.id, answers.Missing("404"), every=90, most=5)
+    assert Next("wait") == bench.attend(job)
+    job = bench.finish(job.id)
+    assert (State.SUCCEEDED, 900_000, (0, 900_000), 1) == (
+        job.state, job.cost, bench.money(), len(bench.vendor.created)
+    )  # fmt: skip
+
+
+def test_a_generation_that_runs_for_longer_than_anything_is_kept_waits_for_an_operator(bench: Bench) -> None:
+    """It is booked as charged, frees its slot, and does not end by itself."""
     job = bench.at(State.GENERATING)
     bench.later(24 * 3600 + 1)
-    bench.say("status", answers.Missing("404"))
+    assert [State.IN_DOUBT] == looks(bench, job.id, answers.Running(), every=1, most=1)
+    assert ((0, QUOTE), []) == (bench.money(), bench.slots())
+
+
+@pytest.mark.parametrize("cost", [8_999_999_999_000_000, 10 * QUOTE + 1])
+def test_one_absurd_number_does_not_block_the_lane(bench: Bench, cost: int) -> None:
+    """The quote is booked, the job says to its end what it was told, and the next clip goes out."""
+    job = bench.at(State.GENERATING)
+    bench.say("status", answers.Completed(READY.url, READY.sha256, cost))
+    job = bench.finish(job.id)
+    assert (State.SUCCEEDED, QUOTE, (0, QUOTE)) == (job.state, job.cost, bench.money())
+    assert "is booked instead" in job.evidence
+    assert State.SUCCEEDED == bench.finish(bench.enter().id).state
+
+
+def test_a_charge_that_is_booked_already_is_not_tried_again(bench: Bench) -> None:
+    """A status that goes backwards, from charged to failed for nothing, makes no second attempt."""
+    job = bench.at(State.GENERATING)
+    bench.ledger.settle(job, 900_000)
+    bench.say("status", answers.Failed("gpu", "burnt", 0))
     assert Ended() == bench.attend(job)
     job = bench.jobs.get(job.id)
-    assert (State.FAILED, QUOTE, (0, QUOTE), []) == (job.state, job.cost, bench.money(), bench.slots())
-    assert isinstance(job.exception, Undeliverable)
+    assert (State.FAILED, 900_000, (0, 900_000), 1) == (
+        job.state, job.cost, bench.money(), len(bench.vendor.created)
+    )  # fmt: skip
 
 
-def test_a_generation_the_vendor_no_longer_knows_is_given_up_after_its_horizon(bench: Bench) -> None:
-    """Not for a day, only for as long as it could still be at work: then its price is booked and its slot is free."""
+def test_a_generation_at_another_vendor_is_not_asked_for(bench: Bench) -> None:
+    """Where the settings name another vendor now, the job waits and says so."""
     job = bench.at(State.GENERATING)
-    for minutes, ended in ((14, False), (16, True)):
-        bench.clock.sleep(job.moments["accepted"] / 1e6 + 60 * minutes - bench.clock.now() / 1e6)
-        bench.say("status", answers.Missing("404"))
-        bench.attend(bench.jobs.get(job.id))
-        assert ended == bench.jobs.get(job.id).ended
-    assert ((0, QUOTE), []) == (bench.money(), bench.slots())
+    bench.vendor.identity = Identity("scripted", "elsewhere", "theirs")
+    bench.say("status", answers.Failed("unknown", "no such thing", 0))
+    assert Done("later") == bench.attend(job)
+    job = bench.jobs.get(job.id)
+    assert (State.GENERATING, True) == (job.state, "another vendor" in (job.note or ""))
 
 
 @pytest.mark.parametrize(("cap", "state", "cost"), [(None, State.FAILED, 700_000), (1.6, State.FAILED, 700_000),
@@ -163,7 +231,7 @@ def test_a_calibrated_reservation_is_what_counts_as_quoted(make_bench):
 
 
 def test_what_was_charged_is_remembered_once_though_its_worker_dies(bench: Bench) -> None:
-    """Between the booking and the move nothing is noted: whoever comes back would note it again."""
+    """Before the move that books it nothing is noted: whoever comes back would note it again."""
     job = bench.at(State.GENERATING)
     whole = bench.tools
     bench.tools, calls = fragile(whole, 3, before=True)
@@ -171,7 +239,7 @@ def test_what_was_charged_is_remembered_once_though_its_worker_dies(bench: Bench
         bench.attend(job)
     bench.tools = whole
     bench.attend(job)
-    assert (["status", "settle", "move"], "UNDELIVERED") == (calls, bench.jobs.get(job.id).state.name)
+    assert (["begun", "status", "move"], "UNDELIVERED") == (calls, bench.jobs.get(job.id).state.name)
     counted = {name: n for name, n in bench.redis.hgetall(bench.keys.ratios).items() if not name.endswith("seconds")}
     assert ["1"] == list(counted.values())
 

@@ -129,11 +129,18 @@ def test_a_generation_nobody_knows_is_missing(vendor, sheep) -> None:
 
 
 def test_a_lookup_asks_by_the_key(vendor, sheep) -> None:
-    """The key travels quoted, and each of our generations is found once."""
+    """The key travels quoted, and each of our generations is found once; what says nothing of us is not ours."""
     mine = {"id": "g1", "job_id": JOB, "status": "processing", "status_url": vendor.url + "/s/g1"}
-    paid = {"id": 2, "status": "completed", "cost_usd": 1.9, "status_url": "http://evil.example/"}
+    paid = {
+        "id": 2,
+        "idempotency_key": "a&b=c",
+        "status": "completed",
+        "cost_usd": 1.9,
+        "status_url": "http://evil.example/",
+    }
     other = {"id": "g3", "job_id": "another", "status": "completed"}
-    vendor.says(200, {"data": [mine, mine, paid, other]})
+    unnamed = {"id": "g4", "status": "processing"}
+    vendor.says(200, {"data": [unnamed, mine, mine, paid, other]})
     expected = [Found("g1", vendor.url + "/s/g1", Running()), Found("2", None, Running())]
     assert expected == sheep.lookup("a&b=c", JOB)
     assert vendor.asked[0].path == "/v1/video?idempotency_key=a%26b%3Dc"
@@ -146,7 +153,17 @@ def test_an_empty_lookup_found_nothing(vendor, sheep) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"data": None}, {"data": {}}, {"data": ["g"]}, {"data": [{"status": "completed"}]}, [], b"oops"]
+    "body",
+    [
+        {},
+        {"data": None},
+        {"data": {}},
+        {"data": ["g"]},
+        {"data": [{"status": "completed"}]},
+        {"data": [{"id": "somebody-elses", "status": "processing"}]},
+        [],
+        b"oops",
+    ],
 )
 def test_a_lookup_that_can_not_be_read_is_no_proof_of_nothing(vendor, sheep, body) -> None:
     """Only a whole, readable answer may lead to paying again."""
@@ -173,7 +190,7 @@ class Canned:
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
 
-    def call(self, *_: object) -> Reply:
+    def call(self, *_: object, **__: object) -> Reply:
         """Return it."""
         return self.reply
 

@@ -4,6 +4,7 @@ import gzip
 import socket
 import time
 import zlib
+from dataclasses import replace
 
 import pytest
 import urllib3
@@ -120,6 +121,15 @@ def test_an_answer_that_drips_ends_at_the_deadline(vendor, make_sheep, request_,
     assert (InDoubt, True) == (type(answer), time.monotonic() - began < 2)
 
 
+def test_what_should_have_left_long_ago_is_not_sent(vendor, sheep, request_) -> None:
+    """A worker that stood still between its permit and its call sends no byte of it: it is certainly not bought."""
+    late = replace(request_, latest=time.monotonic() - 0.001)
+    assert NotSent("this worker was held up, and it is too late to send it") == sheep.create(late)
+    vendor.says(422, b"")
+    sheep.create(replace(request_, latest=time.monotonic() + 60))
+    assert 1 == len(vendor.asked)
+
+
 def test_an_answer_without_end_is_not_read_to_the_end(vendor, sheep, request_) -> None:
     """More than a mebibyte is no answer of ours, declared or not."""
     vendor.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{", end="hang")
@@ -131,9 +141,9 @@ def test_an_answer_without_end_is_not_read_to_the_end(vendor, sheep, request_) -
 def test_a_huge_refusal_is_still_a_refusal(vendor, sheep, request_) -> None:
     """The status line says that nothing was bought, however long the page below it is."""
     vendor.raw(b"HTTP/1.1 429 Slow\r\nContent-Length: 9999999\r\n\r\n", end="hang")
-    vendor.raw(b"HTTP/1.1 413 Big\r\nContent-Length: 9999999\r\n\r\n", end="hang")
+    vendor.raw(b"HTTP/1.1 422 Big\r\nContent-Length: 9999999\r\n\r\n", end="hang")
     answers = [sheep.create(request_), sheep.create(request_)]
-    assert [Throttled(None), Rejected("http_413", "the vendor answered 413")] == answers
+    assert [Throttled(None), Rejected("http_422", "the vendor answered 422")] == answers
 
 
 def test_a_gzip_bomb_is_not_unpacked(vendor, sheep, request_) -> None:

@@ -83,3 +83,13 @@ def test_an_archive_that_can_not_be_reached_says_so(url):
     """The error names the setting, whatever the database."""
     with pytest.raises(StoreUnavailable, match="check OVERCRANK_ARCHIVE__URL"):
         Archive(url).latest()
+
+
+@pytest.mark.parametrize(
+    "password", ["pa%ssTOPSECRET", "se[TOPSECRET", "p@ssTOPSECRET", "p/ssTOPSECRET", "p#TOPSECRET"]
+)
+def test_no_error_says_a_password(password):
+    """However it is written, and whatever the driver makes of it."""
+    with pytest.raises(StoreUnavailable) as caught:
+        Archive(f"postgresql://user:{password}@127.0.0.1:1/none").latest()
+    assert "TOPSECRET" not in str(caught.value)

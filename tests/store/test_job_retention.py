@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from overcrank.clip import Clip
+from overcrank.clip import Clip, Priority
 from overcrank.errors import Cancelled, StoreUnavailable
 from overcrank.ids import new_id
 from overcrank.lifecycle import State
@@ -72,3 +72,41 @@ def test_redis_lets_go_of_what_is_archived_and_old(runtime):
     assert [] == runtime.jobs.latest(list(State))
     assert not runtime.redis.exists(*(runtime.keys.job(job_id) for job_id in ids))
     assert sorted(ids) == sorted(row.id for row in runtime.archive.latest())
+
+
+def test_a_clock_that_was_set_back_loses_no_job(runtime):
+    """What ended before the mark, by the clock of then, is archived before it is let go of."""
+    (first,) = cancelled(runtime, 1)
+    runtime.retention.archive()
+    (late,) = cancelled(runtime, 1)
+    runtime.redis.zadd(runtime.keys.state(State.CANCELLED, Priority.NORMAL), {late: runtime.jobs.now() - 120_000_000})
+    assert 0 == runtime.retention.archive()
+    runtime.retention.retire()
+
+    assert sorted([first, late]) == sorted(row.id for row in runtime.archive.latest())
+    assert not runtime.redis.exists(runtime.keys.job(late))
+
+
+def test_one_record_that_can_not_be_read_stops_nothing(runtime):
+    """The others are archived, and it stays where somebody can look at it."""
+    bad, good = cancelled(runtime, 2)
+    runtime.redis.hset(runtime.keys.job(bad), "request", '{"prompt":"x","of_a_newer_version":1}')
+
+    assert 1 == runtime.retention.archive()
+    assert [good] == [row.id for row in runtime.archive.latest()]
+
+
+def test_one_row_that_can_not_be_written_stops_nothing(runtime, monkeypatch):
+    """Each is written by itself where all together can not be."""
+    bad, good = cancelled(runtime, 2)
+    keep = runtime.archive.keep
+
+    def picky(rows):
+        rows = list(rows)
+        if bad in {one.id for one in rows}:
+            raise StoreUnavailable("a value is wrong")
+        return keep(rows)
+
+    monkeypatch.setattr(runtime.archive, "keep", picky)
+    assert 1 == runtime.retention.archive()
+    assert [good] == [row.id for row in runtime.archive.latest()]

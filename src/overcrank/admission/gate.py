@@ -15,6 +15,9 @@ from .calibration import Calibration
 PATIENCE = 3.0
 """Seconds after which a holder asks again at the latest; the gate stops counting on one that does not."""
 
+NEVER = 1_000_000_000
+"""So many bad calls in a row that it does not come to that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -135,12 +138,12 @@ class Gate:
                 case _:
                     return Elsewhere(answer[1])
 
-    def claim(self, job: Job) -> Go | Aged | Elsewhere:
-        """Decide, just before the first byte leaves, whether this worker may send the attempt."""
+    def claim(self, job: Job, *, sent_to: str = "", model: str = "", body: str = "") -> Go | Aged | Elsewhere:
+        """Decide, just before the first byte leaves, whether this worker may send the attempt; freeze what it is."""
         while True:
             answer = self._scripts.claim(
                 job.id, job.attempt, project=job.project, worker=self._worker, period=self._period,
-                permit_us=self._permit_us, lease_us=self._lease_us,
+                permit_us=self._permit_us, lease_us=self._lease_us, sent_to=sent_to, model=model, body=body,
             )  # fmt: skip
             match answer:
                 case ["go", version, at, troubled]:
@@ -178,11 +181,15 @@ class Gate:
                 case _:
                     return Elsewhere(answer[1])
 
-    def heard(self, job: Job, *, good: bool) -> None:
-        """Tell the breaker whether a call was answered as it should be."""
+    def heard(self, job: Job, *, good: bool, again: bool = False) -> None:
+        """Tell the breaker whether a call was answered as it should be.
+
+        One job's key that is sent *again* may be what the provider can not answer: it never opens the breaker.
+        """
         limits = self._limits
+        threshold = NEVER if again and limits.breaker else limits.breaker
         self._scripts.heard(
-            job.attempt, good=good, admitted_us=job.let_through, threshold=limits.breaker,
+            job.attempt, good=good, admitted_us=job.let_through, threshold=threshold,
             pause_us=_us(limits.breaker_pause), longest_us=_us(limits.breaker_longest),
         )  # fmt: skip
 

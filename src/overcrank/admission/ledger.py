@@ -113,10 +113,18 @@ class Ledger:
             text = orphaned(attempt_id, cost)
             self._alarms.tell("budget.orphan", text, attempt=attempt_id, cost_usd=plain(cost))
         if answer[0] == "settled" and int(answer[2]):
-            over = int(answer[2])
-            text = f"attempt {attempt_id} cost {dollars(cost)}, {dollars(over)} more than was reserved"
-            self._alarms.tell("budget.overrun", text, attempt=attempt_id, over_usd=plain(over), cost_usd=plain(cost))
+            self.overrun(attempt_id, cost, int(answer[2]))
         return answer[0]
+
+    def overrun(self, attempt_id: str, cost: int, over: int) -> None:
+        """Tell people that an attempt was charged more than was reserved for it."""
+        text = f"attempt {attempt_id} cost {dollars(cost)}, {dollars(over)} more than was reserved"
+        self._alarms.tell("budget.overrun", text, attempt=attempt_id, over_usd=plain(over), cost_usd=plain(cost))
+
+    def charged(self, job: Job) -> int:
+        """Return what is booked, and not only assumed, as charged for the job's current attempt (µ$)."""
+        cost, version = self._redis.hmget(self._keys.attempt(job.attempt), "cost", "version")
+        return int(cost or 0) if int(version or 0) >= OBSERVED else 0
 
     def period(self) -> Period | None:
         """Return the windows of now, by the server's clock; None where no worker has said how long a window is."""

@@ -32,7 +32,7 @@ def job_card(job: Job) -> Table:
     rows: list[tuple[str, RenderableType | None]] = [
         ("job", job.id),
         ("state", state(job.state)),
-        ("clip", clip.line),
+        ("clip", Text(clip.line)),
         ("prompt", Text(clip.prompt)),
         ("priority", priority(job.priority)),
         ("project", job.project),
@@ -41,7 +41,7 @@ def job_card(job: Job) -> Table:
         ("error", Text(f"{job.error[0]}: {job.error[1]}", style="red") if job.error else None),
         ("note", Text(job.note) if job.note else None),
         ("attempt", f"{job.attempt_no}, {job.tries} tries bought nothing" if job.tries else str(job.attempt_no)),
-        ("generation", job.generation_id),
+        ("generation", Text(repr(job.generation_id)[1:-1]) if job.generation_id else None),
         ("progress", None if job.progress is None or job.ended else f"{job.progress:g} %"),
         *_file(job),
         *[(name, iso(moment)) for name, moment in job.moments.items()],

@@ -78,7 +78,8 @@ local reserved = {'job', job_id, 'worker', worker, 'project', project, 'price', 
   'books', table.concat(books, ' '), 'admitted', int(now)}
 redis.call('HSET', attempt, 'state', 'reserved', 'open', int(amount), 'cost', 0, 'version', 0, unpack(reserved))
 local version = redis.call('HINCRBY', job, 'version', 1)
-redis.call('HSET', job, 'state', 'admitted', 'attempt', attempt_id, 'books', table.concat(books, ' '), 'admitted', int(now))
+redis.call('HSET', job, 'state', 'admitted', 'attempt', attempt_id, 'books', table.concat(books, ' '), 'admitted', int(now),
+  'amount', int(amount))
 leave(holders, present, quotes, job_id)
 redis.call('ZREM', queued, job_id)
 redis.call('ZADD', admitted, int(now), job_id)

@@ -33,6 +33,7 @@ local function book(attempt, slots, journal, open_attempts, books, wake, attempt
     'version', int(report.version), 'settled', int(now))
   if open == 0 then
     redis.call('ZREM', open_attempts, attempt_id)
+    redis.call('HDEL', attempt, 'body') -- what is booked is never sent again
     redis.call('EXPIRE', attempt, keep_for.attempt_s)
   end
   local freed = report.free and redis.call('ZREM', slots, attempt_id) or 0

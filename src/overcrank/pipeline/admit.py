@@ -4,8 +4,8 @@ from ..admission.gate import Admitted, Deferred, Parked
 from ..errors import DeadlineMissed, Refused
 from ..job import Job
 from ..lifecycle import State
-from ..money import dollars
 from ..outcome import Done, Ended, Hold, Next, Outcome, Park
+from .submit import charged
 from .tools import Tools
 
 
@@ -13,8 +13,9 @@ def admit(job: Job, tools: Tools) -> Outcome:
     """Take a queued job through the gate, or say when to ask again."""
     deadline = job.clip.deadline
     if deadline is not None and tools.clock.now() > deadline.timestamp() * 1_000_000:
-        spent = f"{dollars(job.paid)} was charged for attempts before" if job.paid else "nothing was spent"
-        return end(job, tools, State.FAILED, DeadlineMissed(f"it was not started by {deadline.isoformat()}; {spent}"))
+        return end(
+            job, tools, State.FAILED, DeadlineMissed(f"it was not started by {deadline.isoformat()}; {charged(job)}")
+        )
     try:
         answer = tools.gate.admit(job)
     except Refused as error:
@@ -33,4 +34,4 @@ def admit(job: Job, tools: Tools) -> Outcome:
 def end(job: Job, tools: Tools, state: State, error: Refused | DeadlineMissed) -> Outcome:
     """End a job whose current attempt never was sent; what those before it were charged is what it cost."""
     tools.gate.leave(job)
-    return Ended() if tools.jobs.move(job, state, error=error, cost=job.paid or "") else Done("somebody else moved it")
+    return Ended() if tools.jobs.move(job, state, error=error, cost=job.paid) else Done("somebody else moved it")

@@ -5,6 +5,7 @@ from ..errors import Cancelled, TooLate
 from ..job import Job
 from ..lifecycle import WAITING, State
 from ..store.jobs import Jobs
+from .submit import charged
 
 
 def cancel(job_id: str, jobs: Jobs, gate: Gate) -> Job:
@@ -27,7 +28,7 @@ def cancel(job_id: str, jobs: Jobs, gate: Gate) -> Job:
         if job.state not in WAITING and not admitted:
             raise TooLate(f"{job_id} is {job.state}: it is being paid for, so it will be delivered")
         gate.leave(job)
-        error = Cancelled("it was cancelled before it was sent")
+        error = Cancelled(f"it was cancelled before it was sent; {charged(job)}")
         moved = jobs.move(job, State.CANCELLED, due_in=0, error=error, release=admitted, cost=job.paid)
         if moved:
             return moved

@@ -1,13 +1,13 @@
 """Fetch: bring a paid clip home. It is tried for as long as the provider keeps it, and never paid for again."""
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..backoff import later
 from ..clock import SECOND
-from ..errors import Undeliverable
 from ..job import Job
 from ..lifecycle import State
 from ..media.mp4 import Film, NotAFilm, probe
@@ -15,9 +15,12 @@ from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from ..storage.base import NotKept, StorageUnavailable
 from .described import describe, original, side_file
+from .operator import ASSUMED_EVERY
 from .spoilt import SELDOM, counted, hopeless, lasting, noted, said
 from .submit import STOPPED_WAIT
 from .tools import Tools
+
+logger = logging.getLogger(__name__)
 
 FRESH_URLS = 3
 """How many fresh addresses are asked for in one run of the stage."""
@@ -58,8 +61,7 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
                 why = got.message
                 if isinstance(got, answers.Unavailable):
                     break
-            case answers.Stopped(reason, message):
-                tools.lane.stop(reason, message)
+            case answers.Stopped(_, message):  # a look that is refused stops nobody: the next paid call finds out
                 return again(job, tools, message, STOPPED_WAIT)
             case answers.Unavailable(message, retry_after):
                 return again(job, tools, message, retry_after)
@@ -86,10 +88,12 @@ def again(job: Job, tools: Tools, why: str, retry_after: float | None = None, **
     """Try again later: the clip is paid for, so only the end of the provider's patience ends ours."""
     since = (tools.clock.now() - job.moments.get("completed", 0)) / SECOND
     if since > tools.settings.provider.keeps.total_seconds():
-        error = Undeliverable(f"it was paid for and could not be fetched in {since / 3600:.0f} h: {why}")
+        waits = f"it was paid for and could not be fetched in {since / 3600:.0f} h: {why}"
+        tools.jobs.look_again(job, ASSUMED_EVERY, note=waits, **noted)
         with suppress(StorageUnavailable):
             tools.storage.discard(job.id)
-        return Ended() if tools.jobs.move(job, State.FAILED, error=error) else Done("moved")
+        logger.error("job %s waits for an operator: %s; see `overcrank jobs doubt`", job.id, waits)
+        return Done("for an operator")
     wait = max(retry_after or 0, min(SLOWEST, max(1.0, since / 4)))
     tools.jobs.look_again(job, later(wait), note=why, **noted)
     return Done("later")

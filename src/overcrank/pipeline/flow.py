@@ -5,6 +5,7 @@ ended, and the due set brings it to whoever announces it. So wherever a worker d
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..clock import SECOND
 from ..job import Job
@@ -13,7 +14,7 @@ from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from .admit import admit
 from .fetch import fetch, finish
-from .poison import deadly, death, set_aside, surviving
+from .poison import deadly, death, put_before_operator, set_aside, surviving
 from .reconcile import doubt, reconcile
 from .render import produce as make
 from .render import to_render
@@ -59,7 +60,19 @@ def attend(job: Job, tools: Tools) -> Outcome:
         case State.UNDELIVERED | State.FETCHED:
             return Next("fetch", job)
         case state:
-            return STAGES[state](job, tools)
+            return watched(job, tools, STAGES[state])
+
+
+def watched(job: Job, tools: Tools, stage: Callable[[Job, Tools], Outcome]) -> Outcome:
+    """Run a stage that reads what a provider says, unless the job has stopped the workers that did so before."""
+    job = replace(job, runs=tools.jobs.begun(job))
+    if job.runs > tools.settings.worker.deaths:
+        return put_before_operator(job, tools)
+    try:
+        return stage(job, tools)  # that it came back is noted with what came of it
+    except Exception:
+        tools.jobs.came_back(job)
+        raise
 
 
 def deliver(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
@@ -75,10 +88,9 @@ def produce(job: Job, tools: Tools) -> Outcome:
 def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome:
     outcome: Outcome = Next("finish")
     if job.state is State.UNDELIVERED:
-        # a clip that is paid for is given one run more than one that is not: its first dead worker says little
-        lost = tools.settings.worker.deaths + 1
-        if tools.jobs.begun(job) > lost:
-            return set_aside(job, tools, death(job, tools) | {"deaths": lost})
+        job = replace(job, runs=tools.jobs.begun(job))
+        if job.runs > tools.settings.worker.deaths:
+            return put_before_operator(job, tools)
         outcome = fetch(job, tools, there)
         if isinstance(outcome, Next) and outcome.job:
             job = outcome.job

@@ -1,5 +1,7 @@
 """Poison: a job that stops its worker again and again is set aside with the evidence, not run once more.
 
+Where nothing was bought it ends; where money is or may be spent, an operator decides on it.
+
 An error that a stage did not foresee stops no worker: it is noted, and the job is looked at again later.
 """
 
@@ -15,7 +17,10 @@ from ..lifecycle import State
 from ..outcome import Done, Ended, Outcome
 from ..server import OUTAGE
 from ..telemetry import redact
+from .evidence import added, noted
 from .fetch import put_off
+from .operator import ASSUMED_EVERY, assume
+from .submit import charged
 from .tools import Tools
 
 logger = logging.getLogger(__name__)
@@ -24,7 +29,7 @@ logger = logging.getLogger(__name__)
 def death(job: Job, tools: Tools) -> dict[str, Any]:
     """Return what to note about a job whose worker went away while it had the job in hand."""
     seen = f"{iso(tools.clock.now())} a worker went away while the job was {job.state}"
-    return {"deaths": job.deaths + 1, "evidence": f"{job.evidence}; {seen}".strip("; ")[-1000:]}
+    return {"deaths": job.deaths + 1, "evidence": added(job, seen)}
 
 
 def deadly(job: Job, tools: Tools) -> bool:
@@ -32,11 +37,10 @@ def deadly(job: Job, tools: Tools) -> bool:
     return job.deaths + 1 >= tools.settings.worker.deaths
 
 
-def set_aside(job: Job, tools: Tools, noted: dict[str, Any], *, release: bool = False) -> Outcome:
-    """Discard a job; where it was paid for, the message says so and where the clip is."""
-    paid = f"; it is paid for, and the provider has it as {job.generation_id}" if job.cost else "; nothing was charged"
-    error = Discarded(f"it stopped {noted['deaths']} workers: {noted['evidence']}{paid}")
-    moved = tools.jobs.move(job, State.DISCARDED, error=error, release=release, **noted)
+def set_aside(job: Job, tools: Tools, seen: dict[str, Any], *, release: bool = False) -> Outcome:
+    """Discard a job that has bought nothing."""
+    error = Discarded(f"it stopped {seen['deaths']} workers: {seen['evidence']}; {charged(job)}")
+    moved = tools.jobs.move(job, State.DISCARDED, error=error, release=release, cost=job.paid, **seen)
     return Ended() if moved else Done("moved")
 
 
@@ -51,3 +55,16 @@ def surviving(doing: str, job: Job, tools: Tools, stage: Callable[[], Outcome]) 
     except Exception as error:
         logger.exception("job %s could not be %s", job.id, doing)
         return put_off(job, tools, redact(f"it could not be {doing}: {type(error).__name__}: {error}")[:500])
+
+
+def put_before_operator(job: Job, tools: Tools) -> Outcome:
+    """Keep a job for which money is or may be spent, and do not run it again."""
+    runs, most = job.runs, tools.settings.worker.deaths
+    note = f"it stopped {most} workers, so it is not run again"
+    seen: dict[str, Any] = {"runs": runs}
+    if most + 1 == runs:  # the first time
+        seen |= {"deaths": job.deaths + most, "evidence": noted(job, f"{iso(tools.clock.now())} {note} ({job.state})")}
+    if job.state is State.UNDELIVERED:
+        tools.jobs.look_again(job, ASSUMED_EVERY, note=note, **seen)
+        return Done("for an operator")
+    return assume(job, tools, note, **seen)

@@ -1,5 +1,8 @@
 """Submit: the paid call. The attempt is written before the first byte leaves; the answer says what was bought."""
 
+import logging
+import time
+from dataclasses import replace
 from typing import Any
 
 from ..admission.gate import Aged, Go
@@ -9,7 +12,15 @@ from ..lifecycle import State
 from ..money import dollars
 from ..outcome import Done, Ended, Hold, Next, Outcome, Retry
 from ..providers import base as answers
+from ..providers.redact import clean
+from ..server import OUTAGE
+from .evidence import noted
 from .tools import Tools
+
+logger = logging.getLogger(__name__)
+
+ID_TRIES, ID_EVERY = 600, 1.0
+"""How often the id of what was bought is written while the store is away, and how many seconds lie between."""
 
 STOPPED_WAIT = 5.0
 """Seconds a job waits before it asks a stopped lane again."""
@@ -23,32 +34,49 @@ FIRST_DOUBT = 1.0
 
 def submit(job: Job, tools: Tools) -> Outcome:
     """Send an admitted job's attempt, if it is ours to send."""
-    match tools.gate.claim(job):
+    asked, identity = request(job, tools), str(tools.provider.identity)
+    asked = replace(asked, body=tools.provider.body(asked), latest=latest(tools))
+    match tools.gate.claim(job, sent_to=identity, model=asked.model, body=asked.body):
         case Go(version, at, troubled):
             pass
         case Aged():
             return give_back(job, tools, Hold(job.moments["admitted"], "permit", 0.0))
         case elsewhere:
             return Done(f"the job is {elsewhere.state}")
-    sending = tools.jobs.sending(job, version, at)
-    return book(sending, tools, send(sending, tools, troubled=troubled))
+    sending = tools.jobs.sending(job, version, at, sent_to=identity, model=asked.model)
+    answer = tools.provider.create(asked)
+    outcome = book(sending, tools, answer)
+    tell(sending, tools, answer, troubled=troubled)
+    return outcome
 
 
-def send(job: Job, tools: Tools, *, troubled: bool) -> answers.CreateAnswer:
-    """Make the paid call, and tell the breaker where it went wrong, or went well again."""
-    answer = tools.provider.create(request(job, tools))
+def latest(tools: Tools) -> float:
+    """Return until when, by this process's steady clock, the first byte of a call may leave that is asked for now.
+
+    A worker that stood still must not send what others have given up meanwhile.
+    """
+    settings = tools.settings
+    return time.monotonic() + (settings.worker.permit + settings.provider.connect_timeout).total_seconds()
+
+
+def tell(job: Job, tools: Tools, answer: answers.CreateAnswer, *, troubled: bool, again: bool = False) -> None:
+    """Tell the breaker where a call went wrong, or went well again. What the answer means is written before that."""
     bad = isinstance(answer, answers.NotSent | answers.InDoubt)
-    if bad or troubled:
-        tools.gate.heard(job, good=not bad)
-    return answer
+    if not bad and not troubled:
+        return
+    try:
+        tools.gate.heard(job, good=not bad, again=again)
+    except OUTAGE as error:  # the next call will tell it
+        logger.warning("the breaker could not be told of job %s: %s", job.id, type(error).__name__)
 
 
-def request(job: Job, tools: Tools) -> answers.CreateRequest:
-    """Return the attempt as it goes over the wire: the same each time it is sent."""
+def request(job: Job, tools: Tools, body: str = "") -> answers.CreateRequest:
+    """Return the attempt for the adapter; its *body*, once it is frozen, is the same each time it is sent."""
     public = tools.settings.webhook.public_url
     return answers.CreateRequest(
+        body=body,
         clip=job.clip,
-        model=tools.provider.model,
+        model=job.model if body else tools.provider.model,
         job_id=job.id,
         idempotency_key=job.attempt,
         callback_url=f"{public}/hooks/{job.id}" if public else None,
@@ -81,17 +109,65 @@ def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
             return Done("in doubt")
 
 
-def accepted(job: Job, tools: Tools, answer: answers.Accepted) -> Outcome:
-    """Note the provider's id for a job it has accepted, and when to ask how it is doing."""
+def accepted(job: Job, tools: Tools, answer: answers.Accepted, **seen: str) -> Outcome:
+    """Note the provider's id for a job it has accepted, what was *seen*, and when to ask how it is doing."""
     interval = tools.settings.provider.poll_interval.total_seconds()
     wait = interval if answer.eta is None else max(SOON, answer.eta)
+    if job.replaying:
+        seen["replaying"] = "0"
     now = answer.eta is not None and answer.eta <= SOON  # then it is not worth coming back for
-    fields: dict[str, Any] = {"generation_id": answer.generation_id, "status_url": answer.status_url or ""}
-    if job.assumed:  # what was booked as charged is found after all
-        fields["assumed"] = 0
-    due_in = tools.lease if now else wait
-    moved = tools.jobs.move(job, State.GENERATING, due_in=due_in, stamp="accepted", **fields)
-    return Next("wait", moved, now=now) if moved else Done("moved")
+    url = answer.status_url or ""  # what has a query may be signed: the id leads there as well
+    fields = {"generation_id": answer.generation_id, "status_url": "" if "?" in url else url, **seen}
+    moved = written(job, tools, tools.lease if now else wait, fields)
+    if moved is None:
+        return Done("moved")
+    unique(moved, tools)
+    return Next("wait", moved, now=now)
+
+
+def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Job | None:
+    """Write under which name the provider has the job, for as long as this process lives: nobody else knows it.
+
+    Whoever found the job in doubt meanwhile did not know it either. Return the job, or None where it went on without.
+    """
+    name = fields["generation_id"]
+    for tried in range(1, ID_TRIES + 1):
+        try:
+            assumed: dict[str, Any] = (
+                {"assumed": 0, "cost": ""} if job.assumed else {}
+            )  # booked as charged, and found after all
+            moved = tools.jobs.move(job, State.GENERATING, due_in=due_in, stamp="accepted", **fields, **assumed)
+            if moved:
+                return moved
+            now = tools.jobs.get(job.id)
+        except OUTAGE as error:
+            if tried == ID_TRIES:
+                raise
+            if tried == 1:
+                said = f"job {job.id} was bought as {clean(repr(name))}; that can not be written yet"
+                logger.log(logging.ERROR, "%s: %s", said, type(error).__name__)  # the traceback would tell nothing
+            tools.clock.sleep(ID_EVERY)
+            continue
+        if now.attempt != job.attempt or now.state not in {State.SUBMITTING, State.IN_DOUBT}:
+            break
+        job = now
+    if now.attempt == job.attempt and now.generation_id == name and now.state is State.GENERATING:
+        return now
+    if now.generation_id != name:
+        logger.error("job %s was bought as %s, and had gone on without it", job.id, clean(repr(name)))
+    return None
+
+
+def unique(job: Job, tools: Tools) -> None:
+    """Notice that the provider has given one name to two attempts: one of them will not get what it paid for."""
+    try:
+        other = tools.jobs.first_named(job.generation_id or "", job.attempt)
+        if other != job.attempt:
+            said = f"the provider gave it the name {clean(repr(job.generation_id))}, which attempt {other} has already"
+            tools.alarms.tell("provider.same_id", f"job {job.id}: {said}", job=job.id, attempt=job.attempt)
+            tools.jobs.note(job, evidence=noted(job, said))
+    except OUTAGE as error:
+        logger.warning("the name of job %s could not be compared with others: %s", job.id, type(error).__name__)
 
 
 def give_back(job: Job, tools: Tools, outcome: Outcome, note: str = "") -> Outcome:
@@ -100,16 +176,18 @@ def give_back(job: Job, tools: Tools, outcome: Outcome, note: str = "") -> Outco
     return outcome if moved else Done("moved")
 
 
-def try_again(job: Job, tools: Tools, why: str) -> Outcome:
-    """Use up one of the job's tries; it bought nothing."""
+def try_again(job: Job, tools: Tools, why: str, *, held: bool = True) -> Outcome:
+    """Use up one of the job's tries; it bought nothing. *held*: the caller has the job's message."""
     wait = tools.retries.wait(job.tries + 1)
     if wait is None:
         error = OutOfAttempts(f"{why}; it was tried {job.tries + 1} times; {charged(job)}")
         return (
             Ended() if tools.jobs.move(job, State.FAILED, release=True, error=error, cost=job.paid) else Done("moved")
         )
-    moved = tools.jobs.requeue(job, held=True, tries=job.tries + 1, note=why)
-    return Retry(wait, why) if moved else Done("moved")
+    moved = tools.jobs.requeue(job, held=held, tries=job.tries + 1, note=why)
+    if moved is None:
+        return Done("moved")
+    return Retry(wait, why) if held else Next("enter")
 
 
 def charged(job: Job) -> str:

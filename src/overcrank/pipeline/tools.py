@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..admission.alarm import Alarms
 from ..admission.calibration import Calibration
 from ..admission.gate import Gate
 from ..admission.lane import Lane
@@ -25,6 +26,7 @@ class Tools:
     lane: Lane
     ledger: Ledger
     calibration: Calibration
+    alarms: Alarms
     provider: Provider
     storage: Storage
 

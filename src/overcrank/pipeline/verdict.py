@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import TooLate, Undeliverable
 from ..job import Job
 from ..lifecycle import State
-from ..store.jobs import Jobs
+from ..store.jobs import ANEW, Jobs
 
 DOUBTFUL = (State.IN_DOUBT, State.UNDELIVERED)
 """The states in which money is, or may be, spent and no clip is here."""
@@ -45,8 +45,14 @@ def retry(job_id: str, jobs: Jobs) -> Job:
     if job.state is not State.IN_DOUBT:
         raise TooLate(f"{job_id} is {job.state}: the clip exists, so it is fetched and not made again")
     note = "an operator had it tried again; the attempt before is booked as charged"
-    again: dict[str, Any] = {"attempt_no": job.attempt_no + 1, "paid": job.paid + job.quote, "assumed": 0, "cost": ""}
-    again |= {"own_risk": 1}
+    again: dict[str, Any] = {
+        **ANEW,
+        "attempt_no": job.attempt_no + 1,
+        "paid": job.paid + job.quote,
+        "assumed": 0,
+        "cost": "",
+        "own_risk": 1,
+    }
     moved = jobs.move(job, State.QUEUED, unsent=True, book=job.quote, note=note, **again)
     if moved is None:
         raise TooLate(f"{job_id} has moved on meanwhile; look at it again")

@@ -4,17 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 from ..clock import SECOND
-from ..errors import GenerationFailed, Undeliverable
+from ..errors import GenerationFailed
 from ..job import Job
 from ..lifecycle import State
+from ..money import dollars, plain
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
-from ..scripts import ASSUMED
+from ..providers.redact import clean
+from ..scripts import OBSERVED
+from .evidence import noted
+from .operator import assume
 from .submit import SOON, STOPPED_WAIT
 from .tools import Tools
 
 POLICY = frozenset({"content_policy", "moderated"})
 """Codes of a failure that would come again: another try would be refused too."""
+
+MISSED_LOOKS, MISSED_FOR = 5, 300 * SECOND
+"""How many looks in a row have to tell nothing, and over how long (µs), before a generation is given up."""
 
 SLOWING = 4
 """The wait between two looks is this part of the time since the provider accepted the job, within its bounds."""
@@ -24,21 +31,22 @@ def wait(job: Job, tools: Tools) -> Outcome:
     """Look at a generation once, and set when to look again."""
     if job.generation_id is None:
         raise AssertionError(f"{job.id} is generating and has no generation id")
+    if job.sent_to and tools.provider.identity.stranger(job.sent_to) == "vendor":
+        return missed(job, tools, interval(job, tools), "another vendor has it than the settings name now")
     match tools.provider.status(job.generation_id, job.status_url):
         case answers.Running(progress, eta):
-            noted: dict[str, Any] = {} if progress is None else {"progress": f"{progress:g}"}
-            return again(job, tools, interval(job, tools) if eta is None else max(SOON, eta), **noted)
+            seen: dict[str, Any] = {} if progress is None else {"progress": f"{progress:g}"}
+            return again(job, tools, interval(job, tools) if eta is None else max(SOON, eta), missed=0, **seen)
         case answers.Completed() as there:
-            return completed(job, tools, there.cost, there)
+            return completed(job, tools, there)
         case answers.Failed() as failed:
             return gave_up(job, tools, failed)
-        case answers.Stopped(reason, message):
-            tools.lane.stop(reason, message)
-            return again(job, tools, STOPPED_WAIT, note=message)
+        case answers.Stopped(_, message):  # a look that is refused stops nobody: the next paid call finds out
+            return missed(job, tools, STOPPED_WAIT, message)
         case answers.Unavailable(message, retry_after):
-            return again(job, tools, max(interval(job, tools), retry_after or 0), note=message)
+            return missed(job, tools, max(interval(job, tools), retry_after or 0), message)
         case answers.Missing(message):
-            return again(job, tools, interval(job, tools), note=message, patience=tools.settings.provider.horizon)
+            return missed(job, tools, interval(job, tools), message, tools.settings.provider.horizon)
 
 
 def interval(job: Job, tools: Tools) -> float:
@@ -49,50 +57,96 @@ def interval(job: Job, tools: Tools) -> float:
     return max(fastest, min(slowest, since / SLOWING))
 
 
-def again(job: Job, tools: Tools, seconds: float, patience: timedelta | None = None, **noted: Any) -> Outcome:
-    """Look again later; or give up where the provider has had it for too long.
-
-    That is longer than it keeps anything; or, where it no longer knows of it, longer than it can be at work.
-    """
-    since = (tools.clock.now() - job.moments.get("accepted", 0)) / SECOND
-    if since > (patience or tools.settings.provider.keeps).total_seconds():
-        tools.ledger.settle(job, job.quote, version=ASSUMED)
-        error = Undeliverable(
-            f"the provider took it as {job.generation_id} and has not finished it in {since / 60:.0f} min "
-            f"({job.note or 'no reason given'}); its price is booked as charged"
-        )
-        return Ended() if tools.jobs.move(job, State.FAILED, error=error, cost=job.paid + job.quote) else Done("moved")
-    tools.jobs.look_again(job, seconds, **noted)
+def again(job: Job, tools: Tools, seconds: float, **seen: Any) -> Outcome:
+    """Look again later; or ask an operator, where the provider is at it for longer than it keeps anything."""
+    if since_accepted(job, tools) > tools.settings.provider.keeps.total_seconds():
+        return given_up(job, tools, "it is not finished")
+    tools.jobs.look_again(job, seconds, **seen)
     return Done("later")
 
 
-def completed(job: Job, tools: Tools, cost: int | None, there: answers.Completed | None = None) -> Outcome:
+def missed(job: Job, tools: Tools, seconds: float, why: str, patience: timedelta | None = None) -> Outcome:
+    """Count a look that told nothing of the generation; one alone, however late, ends nothing.
+
+    Several over minutes do, where it is over *patience* since the provider took the job: by default as long as it
+    keeps anything; or, where it does not know of it, as long as it can be at work.
+    """
+    now, looks = tools.clock.now(), job.missed + 1
+    first = job.missed_since if job.missed else now
+    late = since_accepted(job, tools) > (patience or tools.settings.provider.keeps).total_seconds()
+    if late and looks >= MISSED_LOOKS and now - first >= MISSED_FOR:
+        return given_up(job, tools, why)
+    tools.jobs.look_again(job, seconds, note=why, missed=looks, missed_since=first)
+    return Done("later")
+
+
+def given_up(job: Job, tools: Tools, why: str) -> Outcome:
+    """Leave a generation that nobody hears of to an operator."""
+    minutes = since_accepted(job, tools) / 60
+    said = f"the provider took it as {clean(repr(job.generation_id))}, and after {minutes:.0f} min: {why}"
+    return assume(job, tools, clean(said), evidence=noted(job, said))
+
+
+def since_accepted(job: Job, tools: Tools) -> float:
+    """Return seconds since the provider took the job."""
+    return (tools.clock.now() - job.moments.get("accepted", 0)) / SECOND
+
+
+def completed(job: Job, tools: Tools, there: answers.Completed) -> Outcome:
     """Book the price of a finished generation, free its slot, and have its bytes fetched from where they are."""
-    price = job.quote if cost is None else cost
-    tools.ledger.settle(job, price)
+    price, seen = believed(job, tools, there.cost, there.note)
     took = (tools.clock.now() - job.moments.get("accepted", tools.clock.now())) / SECOND
     moved = tools.jobs.move(
-        job, State.UNDELIVERED, due_in=tools.lease, stamp="completed", cost=job.paid + price, progress="100"
-    )
+        job, State.UNDELIVERED, due_in=tools.lease, stamp="completed", book=price, sure=OBSERVED,
+        cost=job.paid + price, progress="100", missed=0, **seen,
+    )  # fmt: skip
     if moved is None:
         return Done("moved")
+    booked(job, tools, price)
     tools.calibration.note(job.clip, job.quote, price, took)  # who dies before this notes nothing; twice would be wrong
     return Next("fetch", moved, there)
 
 
+def believed(job: Job, tools: Tools, cost: int | None, note: str) -> tuple[int, dict[str, Any]]:
+    """Return the price to book for an attempt, and what has to be remembered of what the provider said.
+
+    One absurd number must not block the lane: the quote is booked, and people are told.
+    """
+    if cost is None:
+        return job.quote, {"evidence": noted(job, note)} if note else {}
+    if cost <= job.quote * tools.settings.budget.believed:
+        return cost, {}
+    said = f"the provider says that it cost {dollars(cost)}; its price of {dollars(job.quote)} is booked instead"
+    tools.alarms.tell("budget.absurd", f"job {job.id}: {said}", job=job.id, attempt=job.attempt, cost_usd=plain(cost))
+    return job.quote, {"evidence": noted(job, said)}
+
+
+def booked(job: Job, tools: Tools, price: int) -> None:
+    """Tell people where an attempt was charged more than was reserved for it."""
+    over = price - (job.amount or job.quote)
+    if over > 0:
+        tools.ledger.overrun(job.attempt, price, over)
+
+
 def gave_up(job: Job, tools: Tools, failed: answers.Failed) -> Outcome:
     """Book what a failed generation cost; try again where it may work, and all tries together stay within their cap."""
-    price = job.quote if failed.cost is None else failed.cost
-    tools.ledger.settle(job, price)
+    price, seen = believed(job, tools, failed.cost, failed.note)
+    price = max(price, tools.ledger.charged(job))  # what is booked as charged is not tried again for nothing
     why = f"the provider failed to make it ({failed.code}): {failed.message}"
     if affordable(job, tools, price) and failed.code not in POLICY and job.tries + 1 < tools.settings.retry.attempts:
-        moved = tools.jobs.requeue(job, tries=job.tries + 1, paid=job.paid + price, note=why)
+        again: dict[str, Any] = {"tries": job.tries + 1, "paid": job.paid + price, "note": why, **seen}
+        moved = tools.jobs.requeue(job, book=price, sure=OBSERVED, **again)
+        if moved:
+            booked(job, tools, price)
         return Next("enter") if moved else Done("moved")
-    said = "it was charged all the same" if failed.cost else "nothing was charged"
+    said = "it was charged all the same" if price else "nothing was charged"
     if failed.cost is None:
         said = "whether it was charged was not said, so its price is booked"
-    error = GenerationFailed(f"{why}; {said}")
-    return Ended() if tools.jobs.move(job, State.FAILED, error=error, cost=job.paid + price) else Done("moved")
+    error, cost = GenerationFailed(f"{why}; {said}"), job.paid + price
+    if not tools.jobs.move(job, State.FAILED, error=error, book=price, sure=OBSERVED, cost=cost, **seen):
+        return Done("moved")
+    booked(job, tools, price)
+    return Ended()
 
 
 def affordable(job: Job, tools: Tools, price: int) -> bool:

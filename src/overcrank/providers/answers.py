@@ -118,7 +118,7 @@ def state_of(entry: dict[str, Any], words: Dialect, *secrets: str) -> Running | 
         cost, note = cost_of(entry.get(words.cost), *secrets)
         code, message = _error(entry, words, *secrets)
         said = "; ".join(part for part in (message or "the vendor gave no reason", note) if part)
-        return Failed(code or "failed", clean(said), cost)
+        return Failed(code or "failed", clean(said), cost, note)
     progress = number_of(entry.get(words.progress))
     return Running(None if progress is None else min(max(progress, 0.0), 100.0), eta_of(entry.get(words.eta)))
 
@@ -134,8 +134,8 @@ def _completed(entry: dict[str, Any], words: Dialect, *secrets: str) -> Complete
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
         if sha256 is not None:
             log.warning("the vendor's sha256 is not one; the clip is checked without it")
-        return Completed(url, None, cost)
-    return Completed(url, sha256.lower(), cost)
+        return Completed(url, None, cost, note)
+    return Completed(url, sha256.lower(), cost, note)
 
 
 def found_of(entry: Any, words: Dialect, key: str, job_id: str, *secrets: str) -> Found | Unavailable | None:
@@ -146,10 +146,11 @@ def found_of(entry: Any, words: Dialect, key: str, job_id: str, *secrets: str) -
     unreadable = Unavailable("the look-up found something that can not be read")
     if not isinstance(entry, dict):
         return unreadable
-    for name, ours in ((words.job_id, job_id), (words.lookup_parameter, key)):
-        said = entry.get(name)
-        if said is not None and said != ours:
-            return None
+    said = [(field(entry, name), ours) for name, ours in ((words.job_id, job_id), (words.lookup_parameter, key))]
+    if any(value is not None and value != ours for value, ours in said):
+        return None
+    if all(value is None for value, _ in said):
+        return Unavailable("the look-up found something that does not say whose it is")
     generation_id = id_of(entry.get(words.id))
     if generation_id is None:
         return unreadable

@@ -3,11 +3,13 @@
 Answers are values, classed by their consequence, so that no stage has to know an HTTP status.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ..clip import Clip
+from .identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,20 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """One paid attempt, frozen before its first byte leaves; the same each time it is sent."""
+    """One paid attempt, frozen before its first byte leaves; the same each time it is sent.
+
+    Attributes:
+        body: what goes over the wire, as it was written down with the attempt; empty before that.
+        latest: the moment by this process's steady clock after which its first byte may not leave any more.
+    """
 
     clip: Clip
     model: str
     job_id: str
     idempotency_key: str
     callback_url: str | None = None
+    body: str = ""
+    latest: float = field(default=math.inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +100,28 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The clip exists. *cost* is micro-dollars, where the provider said it; *url* is secret and does not last."""
+    """The clip exists. *cost* is micro-dollars, where the provider said one; *url* is secret and does not last.
+
+    *note* is what was wrong with what it said.
+    """
 
     url: str
     sha256: str | None = None
     cost: int | None = None
+    note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The provider gave up. *cost* is micro-dollars charged all the same (0: nothing), None where it was not said."""
+    """The provider gave up. *cost* is micro-dollars charged all the same (0: nothing), None where it was not said.
+
+    *note* is what was wrong with what it said.
+    """
 
     code: str
     message: str
     cost: int | None = None
+    note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +181,12 @@ class Provider(Protocol):
 
     name: str
     model: str
+    identity: Identity
     capabilities: Capabilities
+
+    def body(self, request: CreateRequest) -> str:
+        """Return what would go over the wire for an attempt, to be kept with it."""
+        ...
 
     def create(self, request: CreateRequest) -> CreateAnswer:
         """Ask for a clip, once; this may buy it. Never raises for what the wire or the vendor does."""

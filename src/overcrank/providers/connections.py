@@ -27,6 +27,7 @@ class Call(threading.local):
     stage: Literal["unknown", "connecting", "sending"] = "unknown"
     deadline: float = math.inf
     patience: float = 60.0
+    latest: float = math.inf
     public_only: bool = False
     refused: str | None = None
 
@@ -82,6 +83,14 @@ def _check_peer(sock: Any) -> None:
         raise ConnectionRefusedError(call.refused)
 
 
+def _begin_to_send() -> None:
+    """Refuse the first byte of a call that should have left long ago: its sender may have stood still meanwhile."""
+    if call.stage != "sending" and time.monotonic() > call.latest:
+        call.stage, call.refused = "connecting", "this worker was held up, and it is too late to send it"
+        raise ConnectionRefusedError(call.refused)
+    call.stage = "sending"
+
+
 class _PlainConnection(HTTPConnection):
     response_class = _TimedResponse
     _used = math.inf
@@ -98,7 +107,8 @@ class _PlainConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None and self.auto_open:
             self.connect()
-        call.stage, self._used = "sending", time.monotonic()
+        _begin_to_send()
+        self._used = time.monotonic()
         super().send(data)
 
 
@@ -118,7 +128,8 @@ class _SecureConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
         if self.sock is None and self.auto_open:
             self.connect()
-        call.stage, self._used = "sending", time.monotonic()
+        _begin_to_send()
+        self._used = time.monotonic()
         super().send(data)
 
 

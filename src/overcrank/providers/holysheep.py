@@ -45,10 +45,11 @@ from .base import (
 from .dialect import Dialect
 from .download import download
 from .http import Http, Reply, TransportError, parse_retry_after
+from .identity import Identity
 from .redact import clean
 
-UNDECIDED = frozenset({408, 409, 425})
-"""Refusals that do not prove that nothing was bought: a gateway's time-out, and "the same key is under way"."""
+REFUSED = frozenset({400, 422})
+"""Answers by which the vendor says that it did not take a request. A gateway's 404, 408 or 499 proves nothing."""
 
 
 def payload(request: CreateRequest, words: Dialect) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class HolySheep:
 
     def __init__(self, settings: Settings, http: Http | None = None, words: Dialect | None = None) -> None:
         provider = settings.provider
-        self.model = provider.model
+        self.model, self.identity = provider.model, Identity.of(settings)
         self.capabilities = Capabilities(replay=provider.replay, lookup=provider.lookup)
         self._words = words or Dialect()
         self._base = settings.provider_url
@@ -157,12 +158,19 @@ class HolySheep:
         about = " ".join(part for part in (code, message) if part)
         return clean(f"the vendor answered {reply.status}" + (f" ({about[:200]})" if about else ""))
 
+    def body(self, request: CreateRequest) -> str:
+        """Return what would go over the wire for an attempt, to be kept with it."""
+        return json.dumps(payload(request, self._words), separators=(",", ":"))
+
     def create(self, request: CreateRequest) -> CreateAnswer:
         """Ask for a clip, once; this may buy it. Never raises for what the wire or the vendor does."""
-        body = json.dumps(payload(request, self._words), separators=(",", ":")).encode()
-        extra = {"Content-Type": "application/json", self._words.idempotency_header: request.idempotency_key}
+        body = (request.body or self.body(request)).encode()
+        headers = self._headers(
+            **{"Content-Type": "application/json", self._words.idempotency_header: request.idempotency_key}
+        )
         try:
-            reply = self._http.call("POST", self._base + self._words.create_path, self._headers(**extra), body)
+            url = self._base + self._words.create_path
+            reply = self._http.call("POST", url, headers, body, latest=request.latest)
         except TransportError as error:
             return InDoubt(error.message) if error.sent else NotSent(error.message)
         if reply.flaw == "cut off":
@@ -193,7 +201,7 @@ class HolySheep:
         if reply.status == 429:
             kind = "concurrency" if code == self._words.concurrency else "rate"
             return Throttled(self._retry_after(reply), kind)  # type: ignore[arg-type]  # mypy widens the literal
-        if 400 <= reply.status < 500 and reply.status not in UNDECIDED:
+        if reply.status in REFUSED:
             return Rejected(code or f"http_{reply.status}", message or f"the vendor answered {reply.status}")
         return InDoubt(self._said(reply))
 
@@ -232,13 +240,14 @@ class HolySheep:
         if reply.status != 200 or not isinstance(entries, list):
             return Unavailable(f"the look-up has no list: {self._said(reply)}")
         found: dict[str, Found] = {}
+        unclear: Unavailable | None = None
         for entry in entries:
             one = found_of(entry, self._words, idempotency_key, job_id, self._secret)
-            if isinstance(one, Unavailable):
-                return one
-            if one is not None and one.generation_id not in found:
+            if isinstance(one, Unavailable):  # not ours for certain, and no proof that nothing is
+                unclear = one
+            elif one is not None and one.generation_id not in found:
                 found[one.generation_id] = Found(one.generation_id, self._trusted(one.status_url), one.state)
-        return list(found.values())
+        return list(found.values()) or unclear or []
 
     def download(self, url: str, to: Path, sha256: str | None = None) -> DownloadAnswer:
         """Write the clip's bytes to *to* (resuming what is there), check and fsync them. Buys nothing."""

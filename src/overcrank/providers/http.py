@@ -152,6 +152,7 @@ class Http:
         *,
         total: float | None = None,
         public_only: bool = False,
+        latest: float = math.inf,
     ) -> Answer:
         """Send one request and return the answer with its body unread; the caller closes it.
 
@@ -160,7 +161,7 @@ class Http:
         Raises:
             TransportError: there was no answer.
         """
-        call.stage, call.refused, call.public_only = "unknown", None, public_only
+        call.stage, call.refused, call.public_only, call.latest = "unknown", None, public_only, latest
         call.deadline, call.patience = time.monotonic() + (total or self._total), self._read
         try:
             all_headers = {"Accept-Encoding": "identity", **headers}
@@ -172,13 +173,15 @@ class Http:
         except _TROUBLE as error:
             raise TransportError(_left(error), call.refused or _describe(error)) from None
 
-    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
-        """Send one request and return the answer with its body, up to a mebibyte.
+    def call(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, latest: float = math.inf
+    ) -> Reply:
+        """Send one request and return the answer with its body, up to a mebibyte; after *latest* nothing is sent.
 
         Raises:
             TransportError: there was no answer.
         """
-        with self.open(method, url, headers, body) as response:
+        with self.open(method, url, headers, body, latest=latest) as response:
             content, flaw = _body(response)
         return Reply(response.status_code, response.headers, content, flaw)
 

@@ -85,6 +85,11 @@ def row(job: Job, model: str) -> Row:
     )
 
 
+def _storable(value: Any) -> Any:
+    """Return a value as every database takes it: text without the one character that PostgreSQL has no place for."""
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
 class Archive:
     """A database of ended jobs, by URL: `sqlite:///absolute/path` or `postgresql://...`.
 
@@ -94,7 +99,7 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._scheme = urlsplit(url).scheme
+        self._scheme = url.partition(":")[0]
         if self._scheme not in {"sqlite", "postgresql", "postgres"}:
             raise ConfigError("OVERCRANK_ARCHIVE__URL has to begin with sqlite:/// or postgresql://")
         self._mark = "?" if self._scheme == "sqlite" else "%s"
@@ -102,7 +107,7 @@ class Archive:
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Write rows, replacing those that are there; return how many."""
-        values = [astuple(one) for one in rows]
+        values = [tuple(_storable(value) for value in astuple(one)) for one in rows]
         if values:
             marks = ", ".join([self._mark] * len(COLUMNS))
             new = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
@@ -118,6 +123,15 @@ class Archive:
         """Return a job's summary, or None."""
         found = self._ask(f"select {', '.join(COLUMNS)} from jobs where id = {self._mark}", [job_id])  # noqa: S608
         return Row(*found[0]) if found else None
+
+    def known(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that have a row."""
+        found: set[str] = set()
+        for start in range(0, len(job_ids), 500):  # a statement takes so many values, and not many more
+            some = job_ids[start : start + 500]
+            marks = ", ".join([self._mark] * len(some))
+            found |= {values[0] for values in self._ask(f"select id from jobs where id in ({marks})", some)}  # noqa: S608
+        return found
 
     def latest(self, most: int = 100) -> list[Row]:
         """Return the jobs that ended last, the latest first."""
@@ -157,8 +171,10 @@ class Archive:
         driver = self._driver()
         try:
             connection = self._connect(driver)
-        except (OSError, driver.Error) as error:
-            raise StoreUnavailable(f"the archive can not be opened: {error}; check OVERCRANK_ARCHIVE__URL") from None
+        except (OSError, ValueError, driver.Error) as error:
+            raise StoreUnavailable(
+                f"the archive can not be opened ({self._said(error)}): check OVERCRANK_ARCHIVE__URL"
+            ) from None
         with closing(connection):
             try:
                 if not self._made:
@@ -166,7 +182,11 @@ class Archive:
                 yield connection
                 connection.commit()
             except driver.Error as error:
-                raise StoreUnavailable(f"the archive can not be used: {error}") from None
+                raise StoreUnavailable(f"the archive can not be used ({self._said(error)})") from None
+
+    def _said(self, error: Exception) -> str:
+        """Return what went wrong; a server's driver may say the whole URL with its password, so it is not quoted."""
+        return str(error) if self._scheme == "sqlite" else type(error).__name__
 
     def _driver(self) -> Any:
         if self._scheme == "sqlite":

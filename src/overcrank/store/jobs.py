@@ -26,8 +26,25 @@ ASK_TIME_EVERY = 2 * SECOND
 MENDED_WITHIN = 7 * 86_400
 """Seconds an ended job's record stays beyond its time where it could not be archived."""
 
+ANEW = {
+    "generation_id": "",
+    "status_url": "",
+    "resends": 0,
+    "resent": 0,
+    "replaying": 0,
+    "rejected": 0,
+    "missed": 0,
+    "runs": 0,
+}
+"""What a new attempt knows nothing of: it is another one's."""
+
 TOLD = ""
 """What stands for a Celery request that has been given its result."""
+
+
+def _returned(job: Job) -> dict[str, Any]:
+    """Return what says that whoever looked at the job has come back: that he writes what he saw."""
+    return {"runs": 0} if job.runs else {}
 
 
 class ServersClock:
@@ -133,19 +150,21 @@ class Jobs:
         stamp: str | None = None,
         release: bool = False,
         book: int | None = None,
+        sure: int = DECIDED,
         **fields: Any,
     ) -> Job | None:
         """Compare and set: take *job* to *new* if it still is as *job* says, else return None.
 
         *due_in* is in seconds; a job in flight always has one, so that somebody comes back to it. *stamp* names the
         moment to set. *release* says that its attempt bought nothing: its reservation and its slot are given back in
-        the same step; *book* that an operator decided that it cost so many µ$. A job that ends stays due until its
+        the same step; *book* that it cost so many µ$, and how *sure* that is. A job that ends stays due until its
         result has been handed over: by the caller, or else by whoever looks at it after the caller's lease.
         """
         if not allowed(job.state, new):
             raise AssertionError(f"{job.id}: {job.state} -> {new} is no move of the life cycle")
         if error is not None:
             fields |= {"error_kind": type(error).__name__, "error": str(error)[:1000]}
+        fields = _returned(job) | fields
         ends = new in ENDS
         moment = stamp or ("ended" if ends else None)
         if moment:
@@ -153,7 +172,7 @@ class Jobs:
         due = max(0, round(due_in * SECOND)) if due_in is not None else self.lease_us if ends else None
         booked = None
         if job.books and (release or book is not None):
-            booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else DECIDED)
+            booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else sure)
         answer = self.scripts.move(
             job.id,
             job.state,
@@ -175,33 +194,50 @@ class Jobs:
             self._tell("budget.orphan", orphaned(job.attempt, cost), attempt=job.attempt, cost_usd=plain(cost))
         return changed_job(job, **fields, state=new, version=answer[1]) if job.stored else self.get(job.id)
 
-    def sending(self, job: Job, version: int, at: int) -> Job:
+    def sending(self, job: Job, version: int, at: int, **frozen: str) -> Job:
         """Return *job* as the claim that let it be sent has left it."""
-        return changed_job(job, state=State.SUBMITTING, version=version, sent=at)
+        return changed_job(job, state=State.SUBMITTING, version=version, sent=at, **frozen)
+
+    def body(self, job: Job) -> str:
+        """Return what was sent for the job's current attempt; nothing where that is booked or was not kept."""
+        return str(self.redis.hget(self.keys.attempt(job.attempt), "body") or "")
 
     def requeue(self, job: Job, *, held: bool = False, **fields: Any) -> Job | None:
         """Put a job that bought nothing back in its place in line, for another attempt with a key of its own.
 
-        What its attempt had reserved is given back.
+        What its attempt had reserved is given back, unless *book* says what it cost.
         *held* says that the caller has the job's message; otherwise a new one has to be sent.
         """
-        return self.move(job, State.QUEUED, unsent=not held, release=True, attempt_no=job.attempt_no + 1, **fields)
+        fields = {**ANEW, "attempt_no": job.attempt_no + 1, **fields}
+        return self.move(job, State.QUEUED, unsent=not held, release=True, **fields)
 
-    def look_again(self, job: Job, seconds: float, **fields: Any) -> None:
-        """Set when somebody must look at the job again, and note *fields* of no consequence."""
-        pipe = self.redis.pipeline(transaction=False)
-        pipe.zadd(self.keys.due, {job.id: self.about_now() + round(seconds * SECOND)}, xx=True)
-        if fields:
-            pipe.hset(self.keys.job(job.id), mapping=fields)
-        pipe.execute()
+    def look_again(self, job: Job, seconds: float, **fields: Any) -> bool:
+        """Compare and set: say when somebody must look at *job* again, and note *fields*, if it still is as it says.
+
+        What an operator decided meanwhile, or another worker found out, stays; tell whether it was noted.
+        """
+        due = max(0, round(seconds * SECOND))
+        fields = _returned(job) | fields
+        return self.scripts.look(job.id, job.state, fields, version=job.version, due_in_us=due)[0] == "set"
+
+    def note(self, job: Job, **fields: Any) -> None:
+        """Note *fields* of no consequence, unless the job has moved on; when it is due stays as it is."""
+        self.scripts.look(job.id, job.state, fields, version=job.version, due_in_us=None)
+
+    def first_named(self, generation_id: str, attempt: str) -> str:
+        """Return the attempt that first had this name at the provider: *attempt*, where no other had it."""
+        key, pipe = self.keys.generation(generation_id), self.redis.pipeline(transaction=False)
+        pipe.set(key, attempt, nx=True, ex=self.retention_s)
+        pipe.get(key)
+        return str(pipe.execute()[-1] or attempt)
 
     def begun(self, job: Job) -> int:
-        """Count a run of the fetching stage; return how many have begun and not come back, this one among them."""
+        """Count a look at the job; return how many have begun and not come back, this one among them."""
         self._tell_who_came_back()
         return int(self.redis.hincrby(self.keys.job(job.id), "runs", 1))
 
     def came_back(self, job: Job) -> None:
-        """Note that the fetching stage came back, however it went; what can not be noted now is noted later."""
+        """Note that whoever looked at the job came back, however it went; what can not be noted now is noted later."""
         self._back.add(job.id)
         self._tell_who_came_back()
 
