@@ -74,7 +74,6 @@ class Jobs:
             boost_us=BOOST_US[clip.priority],
             sent=sent,
             unique=(clip.project, clip.unique_key) if clip.unique_key else None,
-            unique_ttl_s=self.retention_s,
             client=pipeline,
         )
 
@@ -162,6 +161,7 @@ class Jobs:
             unsent=unsent,
             booked=booked,
             project=job.project,
+            unique=job.clip.unique_key if ends else None,
             keep_for=keep_for(self._retention),
         )
         if answer[0] != "moved":
