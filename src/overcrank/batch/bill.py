@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from ..clip import Clip
 from ..errors import Refused
-from ..money import dollars, micros
+from ..money import MICROS, dollars
 from .lines import Line
 
 
@@ -15,6 +16,7 @@ class Bill:
     """What the lines of a batch come to, in µ$."""
 
     clips: int = 0
+    done: int = 0
     rejected: int = 0
     total: int = 0
     dearest: int = 0
@@ -24,6 +26,7 @@ class Bill:
     def line(self) -> str:
         """The bill in one line."""
         said = f"{self.clips} clips for {dollars(self.total)}"
+        said += f", {self.done} lines have their result" if self.done else ""
         return said + (f", {self.rejected} lines are wrong" if self.rejected else "")
 
 
@@ -31,11 +34,14 @@ KEPT = 20
 """Wrong lines that the bill itself names; all of them are in the rejects file."""
 
 
-def add_up(lines: Iterable[Line], price: Callable[[Clip], int]) -> Bill:
-    """Return the bill for all lines, holding none of them."""
+def add_up(lines: Iterable[Line], price: Callable[[Clip], int], done: Callable[[Line], bool] = lambda _: False) -> Bill:
+    """Return the bill for all lines that are not done, holding none of them."""
     bill = Bill()
     for line in lines:
         why = line.why
+        if done(line):
+            bill.done += 1
+            continue
         if line.clip is not None:
             try:
                 quote = price(line.clip)
@@ -54,7 +60,7 @@ def seconds_needed(bill: Bill, stats: dict[str, Any], window: float) -> float:
     """Return how long a batch takes at least: by the rate, and by the budget's windows of *window* seconds."""
     rate = float(stats["lane"]["rate"] or 0)
     by_rate = bill.clips / rate if rate else 0.0
-    room, cap = micros(stats["room_usd"]), micros(stats["cap_usd"])
+    room, cap = (int(Decimal(stats[name]) * MICROS) for name in ("room_usd", "cap_usd"))  # room may be below nothing
     if bill.total <= room or not cap:
         return by_rate
     windows = -(-(bill.total - max(0, room)) // cap)
