@@ -224,3 +224,11 @@ def test_settings_do_not_change(having: Set) -> None:
         settings.namespace = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError):
         settings.limits.rate = 99  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_c2hvcnQ=", "x", "fifteen letters"])
+def test_a_secret_that_could_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """With an empty or a short key anybody could sign a webhook."""
+    monkeypatch.setenv("OVERCRANK_WEBHOOK__SECRET", f"a secret that is long enough,{secret}")
+    with pytest.raises(ConfigError, match="could be guessed"):
+        load()

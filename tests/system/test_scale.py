@@ -17,7 +17,7 @@ def test_a_webhook_brings_a_job_forward(build: Build) -> None:
     port = free_port()
     plant = build(
         generation_seconds=1.0, eta=False, PROVIDER__POLL_INTERVAL=60, PROVIDER__POLL_SLOWEST=60,
-        WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{port}", WEBHOOK__SECRET="another,sandbox-webhook-secret",
+        WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{port}", WEBHOOK__SECRET="another-webhook-secret,sandbox-webhook-secret",
     )  # fmt: skip
     plant.run("hooks", "--port", str(port), ready="hooks listening on ")
     plant.worker()
@@ -30,7 +30,7 @@ def test_a_webhook_brings_a_job_forward(build: Build) -> None:
 
 def test_without_any_webhook_nothing_is_lost(build: Build) -> None:
     """Where nobody receives the vendor's calls, clips come home by looking."""
-    plant = build(WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{free_port()}", WEBHOOK__SECRET="x")
+    plant = build(WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{free_port()}", WEBHOOK__SECRET="x" * 16)
     plant.worker()
     assert [State.SUCCEEDED] == [job.state for job in plant.ends([plant.client.submit(clip())])]
 
