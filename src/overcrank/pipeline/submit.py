@@ -84,7 +84,7 @@ def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
 def accepted(job: Job, tools: Tools, answer: answers.Accepted) -> Outcome:
     """Note the provider's id for a job it has accepted, and when to ask how it is doing."""
     interval = tools.settings.provider.poll_interval.total_seconds()
-    wait = interval if answer.eta is None else max(SOON, answer.eta)
+    wait = interval if answer.eta is None else max(SOON, bounded(answer.eta, tools))
     now = answer.eta is not None and answer.eta <= SOON  # then it is not worth coming back for
     fields: dict[str, Any] = {"generation_id": answer.generation_id, "status_url": answer.status_url or ""}
     if job.assumed:  # what was booked as charged is found after all
@@ -92,6 +92,11 @@ def accepted(job: Job, tools: Tools, answer: answers.Accepted) -> Outcome:
     due_in = tools.lease if now else wait
     moved = tools.jobs.move(job, State.GENERATING, due_in=due_in, stamp="accepted", **fields)
     return Next("wait", moved, now=now) if moved else Done("moved")
+
+
+def bounded(eta: float, tools: Tools) -> float:
+    """Return an ETA as far as it is believed: when the provider surely is at work no more, somebody looks."""
+    return min(eta, tools.settings.provider.horizon.total_seconds())
 
 
 def give_back(job: Job, tools: Tools, outcome: Outcome, note: str = "") -> Outcome:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from ..backoff import later
 from ..clock import SECOND
 from ..errors import GenerationFailed, Undeliverable
 from ..job import Job
@@ -10,11 +11,14 @@ from ..lifecycle import State
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from ..scripts import ASSUMED
-from .submit import SOON, STOPPED_WAIT
+from .submit import SOON, STOPPED_WAIT, bounded
 from .tools import Tools
 
 POLICY = frozenset({"content_policy", "moderated"})
 """Codes of a failure that would come again: another try would be refused too."""
+
+SPREAD = 0.1
+"""Looks after the first come up to this part later: jobs that were accepted together are not looked at together."""
 
 SLOWING = 4
 """The wait between two looks is this part of the time since the provider accepted the job, within its bounds."""
@@ -27,7 +31,8 @@ def wait(job: Job, tools: Tools) -> Outcome:
     match tools.provider.status(job.generation_id, job.status_url):
         case answers.Running(progress, eta):
             noted: dict[str, Any] = {} if progress is None else {"progress": f"{progress:g}"}
-            return again(job, tools, interval(job, tools) if eta is None else max(SOON, eta), **noted)
+            looks = int(job.stored.get("looks", 0))
+            return again(job, tools, later(promised(job, tools, eta, looks), SPREAD), looks=looks + 1, **noted)
         case answers.Completed() as there:
             return completed(job, tools, there.cost, there)
         case answers.Failed() as failed:
@@ -39,6 +44,20 @@ def wait(job: Job, tools: Tools) -> Outcome:
             return again(job, tools, max(interval(job, tools), retry_after or 0), note=message)
         case answers.Missing(message):
             return again(job, tools, interval(job, tools), note=message, patience=tools.settings.provider.horizon)
+
+
+def promised(job: Job, tools: Tools, eta: float | None, looks: int) -> float:
+    """Return seconds until the next look, by what the provider says that it still needs.
+
+    Its first word past the ETA it gave at first is believed. One that goes on saying "soon" is asked ever less often,
+    and one that says "in a thousand years" is asked all the same.
+    """
+    slowest = interval(job, tools)
+    if eta is None:
+        return slowest
+    fastest = tools.settings.provider.poll_interval.total_seconds()
+    least = SOON if looks == 0 else min(slowest, fastest * 2.0 ** min(looks - 1, 30))
+    return max(least, bounded(eta, tools))
 
 
 def interval(job: Job, tools: Tools) -> float:
