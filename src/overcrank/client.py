@@ -30,6 +30,7 @@ from .runtime import Runtime
 from .server import OUTAGE
 from .settings import Settings, load
 from .store.archive import Row
+from .store.queues import take_queues
 
 Answer = TypeVar("Answer")
 Decision = Literal["accept", "write_off", "retry"]
@@ -121,6 +122,7 @@ class Client:
     def _enter(self, batch: list[tuple[Clip, int]]) -> list[Job]:
         ids = [new_id() for _ in batch]
         try:
+            self._queues_are_ours  # noqa: B018  (asked for what it raises)
             pipe = self._runtime.redis.pipeline(transaction=False)
             for job_id, (clip, quote) in zip(ids, batch, strict=True):
                 self._jobs.enter(job_id, clip, quote, sent=False, pipeline=pipe)
@@ -158,6 +160,12 @@ class Client:
         if len(found) < len(jobs):
             raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
         return found
+
+    @cached_property
+    def _queues_are_ours(self) -> bool:
+        """Whether the broker's queues are this namespace's; it is asked once, before anything is written."""
+        take_queues(self.settings)
+        return True
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
         if entered and envelope.shares_server(self.settings):

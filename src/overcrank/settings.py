@@ -287,7 +287,9 @@ class Settings(BaseSettings):
     )
     broker_url: str | None = Field(None, repr=False, description="the Celery broker; without it, the same server")
     namespace: str = Field(
-        "overcrank", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="the first part of every key; one for each account"
+        "overcrank",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="the first part of every key; one for each account, with a broker of its own",
     )
     data_dir: Path = Field(Path("overcrank-data"), description="where files go that are not told to go elsewhere")
     provider: ProviderSettings = Field(default_factory=ProviderSettings)

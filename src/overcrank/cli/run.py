@@ -66,11 +66,13 @@ def checked(what: str) -> Any:
     """Return the settings, once Redis has answered and is of the right kind."""
     from ..money import dollars
     from ..server import check, connect
+    from ..store.queues import take_queues
     from ..telemetry import redact
     from .attach import settings
 
     found = settings()
     version = check(connect(found.redis_url))
+    take_queues(found)
     provider = click.style("LIVE", fg="red", bold=True) if found.provider.live else "sandbox"
     click.echo(
         f"overcrank {what}: {provider} {found.provider_url}, redis {version} at {redact(found.redis_url)}, "
