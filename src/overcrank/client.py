@@ -12,7 +12,7 @@ from celery import Celery
 
 from . import envelope, wire
 from .admission.foresight import Estimate
-from .clip import Clip, Priority, read_clip
+from .clip import Clip, Priority, placed, read_clip
 from .clock import SECOND, iso
 from .errors import OverBudget, StoreUnavailable, UnknownJob, WaitTimeout
 from .follow import Follower, handful
@@ -86,10 +86,18 @@ class Client:
         return next(self.submit_many([clip], priority=priority))
 
     def submit_many(
-        self, clips: Iterable[Clip | dict[str, Any] | str], *, priority: Priority | str | int | None = None
+        self,
+        clips: Iterable[Clip | dict[str, Any] | str],
+        *,
+        priority: Priority | str | int | None = None,
+        batch: str | None = None,
     ) -> Iterator[Job]:
-        """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written."""
-        source = iter(clips)
+        """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written.
+
+        *batch* names them all, so that a producer that stopped may begin anew: the same clip in the same place of a
+        batch of the same name is the same job.
+        """
+        source = iter(clips if batch is None else placed(clips, batch))
         while given := list(islice(source, BATCH)):
             cap = self._cap
             yield from self._enter([self._read(clip, priority, cap) for clip in given])
