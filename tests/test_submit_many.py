@@ -74,4 +74,12 @@ def test_one_submit_is_few_round_trips(client: Client, monkeypatch: pytest.Monke
         connection, "send_packed_command", lambda self, *a, **k: (sent.append("x"), write(self, *a, **k))
     )
     client.submit("a ball")
-    assert len(sent) <= 3
+    assert 2 == len(sent)
+
+
+def test_a_server_that_forgot_its_scripts_is_told_them_again(client: Client, redis: Redis) -> None:
+    """As one that was started anew: every job is written, and has its message."""
+    client.submit("the first")
+    redis.script_flush()
+    assert 4 == len(list(client.submit_many(f"ball {n}" for n in range(4))))
+    assert (5, 5) == (client.stats()["entered"], redis.llen("video.normal"))

@@ -90,11 +90,14 @@ class Scripts:
     ) -> Any:  # fmt: skip
         """Write a new job. *unique* is (project, key). With a pipeline as *client* the answer comes from it."""
         k = self.keys
-        return self._run["enter"](
-            keys=[k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters],
-            args=[job_id, int(unique is not None), boost_us, QUEUED, int(sent), _when(now), *_flat(fields)],
-            client=client,
-        )
+        keys = [k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters]
+        args = [job_id, int(unique is not None), boost_us, QUEUED, int(sent), _when(now), *_flat(fields)]
+        script = self._run["enter"]
+        if client is None:
+            return script(keys=keys, args=args)
+        if len(client):  # the first brings the text, which is cheaper than to ask whether the server knows it
+            return client.evalsha(script.sha, len(keys), *keys, *args)
+        return client.eval(script.script, len(keys), *keys, *args)
 
     def admit(
         self, job_id: str, attempt_id: str, attempt_no: int, priority: Priority, *, project: str, worker: str,
