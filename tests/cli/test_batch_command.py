@@ -12,6 +12,7 @@ from overcrank.batch.run import Progress
 from overcrank.cli.batch_progress import every, line
 from overcrank.cli.root import cli
 from overcrank.client import Client
+from overcrank.clip import Clip
 from overcrank.lifecycle import State
 
 from .conftest import Shell
@@ -85,3 +86,15 @@ def test_how_far_it_is_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> 
         now[0] = float(moment)
         tell(Progress(done=3, in_flight=5, failed=1, ahead=2_000_000, spent=1_000_000))
     assert ["5 under way, 2 of them held, 1 failed, $1.00 of $3.00"] * 2 == said
+
+
+def test_what_can_not_be_in_time_is_told_before(shell: Shell, folder: Path) -> None:
+    """A generation's own time counts for --within; a deadline that is over too soon is a warning."""
+    (folder / "clips.jsonl").write_text('{"prompt": "a ball", "deadline": "2020-01-01T00:00:00Z", "unique_key": "k"}\n')
+    assert "deadlines are over" in shell("batch", "run", "clips.jsonl", "--dry-run").stderr
+    (folder / "clips.jsonl").write_text('"a ball"\n')
+    redis, keys = shell.client._runtime.redis, shell.client._runtime.keys
+    shell.client._runtime.calibration.note(Clip(prompt="x"), 10, 10, 40.0)
+    said = shell("batch", "run", "clips.jsonl", "--within", "39")
+    redis.delete(keys.ratios)
+    assert (2, True) == (said.exit_code, "it takes 40 s at the least" in said.stderr)

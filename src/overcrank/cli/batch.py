@@ -52,7 +52,7 @@ def run(
     has to be what it was. The exit code is 0 where every clip came home, also those of earlier runs, 1 where one did
     not, 2 where nothing was started.
     """
-    from ..batch.bill import add_up, seconds_needed, trouble
+    from ..batch.bill import add_up, seconds_needed, trouble, warnings
     from ..batch.journal import Journal
     from ..batch.lines import looks_like_csv, read_lines
     from ..batch.rejects import Rejects
@@ -86,6 +86,11 @@ def run(
             with again() as source:
                 bill = add_up(read(source), client.quote, journal.has if journal else lambda _: False)
             needed = seconds_needed(bill, client.stats(), found.budget.window.total_seconds())
+            if bill.first:
+                ahead = client.estimate(bill.first)
+                needed = max(needed + ahead.all_done_in - ahead.all_started_in, ahead.all_done_in)
+                for said in warnings(ahead):
+                    click.echo(f"warning: {said}", err=True)
             click.echo(_bill(bill, needed, machine=machine), err=not dry_run)
             for line in bill.wrong if dry_run or strict else ():
                 click.echo(f"line {line.number}: {line.why}", err=True)
