@@ -71,6 +71,15 @@ def test_a_provider_that_always_says_soon_is_asked_ever_less_often(bench: Bench)
         assert least - 0.5 < waited <= 1.1 * least + 0.1
 
 
+def test_one_refused_look_is_told_to_all(bench: Bench) -> None:
+    """Where the provider asks for patience nobody looks for so long, and never for longer than half a minute."""
+    for asked, kept in ((None, 0), (5, 5), (3600, 30)):
+        bench.say("status", answers.Unavailable("429", retry_after=asked))
+        bench.attend(bench.at(State.GENERATING))
+        assert bool(kept) == bench.jobs.resting()
+        assert kept - 1 <= max(0, bench.redis.pttl(bench.keys.tick("rest")) / 1000) <= kept
+
+
 def test_looks_are_spread(bench: Bench) -> None:
     """Jobs that were accepted together are not all looked at at the same moment."""
     jobs = [bench.at(State.GENERATING) for _ in range(8)]

@@ -41,6 +41,7 @@ def wait(job: Job, tools: Tools) -> Outcome:
             tools.lane.stop(reason, message)
             return again(job, tools, STOPPED_WAIT, note=message)
         case answers.Unavailable(message, retry_after):
+            tools.jobs.rest(retry_after or 0)  # the others need not be told one by one
             return again(job, tools, max(interval(job, tools), retry_after or 0), note=message)
         case answers.Missing(message):
             return again(job, tools, interval(job, tools), note=message, patience=tools.settings.provider.horizon)

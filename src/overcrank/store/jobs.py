@@ -25,6 +25,9 @@ ASK_TIME_EVERY = 2 * SECOND
 MENDED_WITHIN = 7 * 86_400
 """Seconds an ended job's record stays beyond its time where it could not be archived."""
 
+LONGEST_REST = 30.0
+"""Seconds that all looks wait at most where one was refused: among those due may be one that a crash left."""
+
 TOLD = ""
 """What stands for a Celery request that has been given its result."""
 
@@ -187,6 +190,16 @@ class Jobs:
         if fields:
             pipe.hset(self.keys.job(job.id), mapping=fields)
         pipe.execute()
+
+    def rest(self, seconds: float) -> None:
+        """Note that the provider asked for no status calls for a while; half a minute of that is believed."""
+        wait = min(seconds, LONGEST_REST)
+        if wait > 0:
+            self.redis.set(self.keys.tick("rest"), 1, px=max(1, round(wait * 1000)))
+
+    def resting(self) -> bool:
+        """Tell whether it asked for that; jobs that are due wait meanwhile."""
+        return bool(self.redis.exists(self.keys.tick("rest")))
 
     def begun(self, job: Job) -> int:
         """Count a run of the fetching stage; return how many have begun and not come back, this one among them."""
