@@ -80,6 +80,8 @@ def _when_due() -> None:
 def _poll() -> None:
     """Send as many polls as the jobs that are due need."""
     runtime = current().runtime
+    if runtime.jobs.resting():
+        return
     due = runtime.redis.zcount(runtime.keys.due, "-inf", runtime.jobs.now())
     for _ in range(min(MOST_POLLS, -(-due // MOST))):
         app.send_task(wire.POLL, queue=wire.POLL_QUEUE, expires=10)

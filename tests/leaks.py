@@ -19,6 +19,8 @@ def leaks(redis: Redis) -> list[str]:
             continue
         kind, _, rest = name.partition(":")
         job_id = rest if kind == "job" else redis.hget(key, "job") if kind == "attempt" else None
+        if kind == "unique":
+            job_id = redis.get(key)
         if job_id and redis.hget(keys.job(job_id), "state") in living:
             continue
         if kind == "parked" and redis.sismember(keys.parks, rest):

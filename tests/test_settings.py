@@ -295,3 +295,11 @@ def test_no_repr_shows_a_secret_and_the_log_knows_them_all() -> None:
     )
     assert set(words) <= set(made.secrets)
     assert [] == [word for word in words if word in repr(made)]
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_c2hvcnQ=", "x", "fifteen letters"])
+def test_a_secret_that_could_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """With an empty or a short key anybody could sign a webhook."""
+    monkeypatch.setenv("OVERCRANK_WEBHOOK__SECRET", f"a secret that is long enough,{secret}")
+    with pytest.raises(ConfigError, match="could be guessed"):
+        load()

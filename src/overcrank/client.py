@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
-from itertools import islice
+from math import inf
 from typing import Any, Literal, TypeVar
 
 from celery import Celery
@@ -14,10 +14,10 @@ from kombu.exceptions import OperationalError
 
 from . import envelope, wire
 from .admission.foresight import Estimate
-from .clip import Clip, Priority, read_clip
+from .clip import Clip, Priority, placed, read_clip
 from .clock import SECOND, iso
 from .errors import InvalidClip, OverBudget, Refused, StoreUnavailable, UnknownJob, WaitTimeout
-from .follow import Follower
+from .follow import Follower, handful
 from .ids import new_id
 from .job import Job
 from .lifecycle import IN_FLIGHT, State
@@ -32,6 +32,7 @@ from .runtime import Runtime
 from .server import OUTAGE
 from .settings import Settings, load
 from .store.archive import Row
+from .store.queues import take_queues
 from .telemetry import redact
 
 logger = logging.getLogger(__name__)
@@ -93,14 +94,21 @@ class Client:
         return self._enter([self._read(clip, priority, self._cap)])[0]
 
     def submit_many(
-        self, clips: Iterable[Clip | dict[str, Any] | str], *, priority: Priority | str | int | None = None
+        self,
+        clips: Iterable[Clip | dict[str, Any] | str],
+        *,
+        priority: Priority | str | int | None = None,
+        batch: str | None = None,
     ) -> Iterator[Job]:
         """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written.
 
         Where *clips* come slowly, each is written as it comes. Of one that is wrong the error says which it is, counted
         from 0; those before it are written and yielded first.
+
+        *batch* names them all, so that a producer that stopped may begin anew: the same clip in the same place of a
+        batch of the same name is the same job.
         """
-        return self._entered(clips, priority)
+        return self._entered(clips if batch is None else placed(clips, batch), priority)
 
     def _entered(
         self, clips: Iterable[Clip | dict[str, Any] | str], priority: Priority | str | int | None, first: int = 0
@@ -162,6 +170,7 @@ class Client:
     def _enter(self, batch: list[tuple[Clip, int]]) -> list[Job]:
         ids = [new_id() for _ in batch]
         try:
+            self._queues_are_ours  # noqa: B018  (asked for what it raises)
             pipe = self._runtime.redis.pipeline(transaction=False)
             for job_id, (clip, quote) in zip(ids, batch, strict=True):
                 self._jobs.enter(job_id, clip, quote, sent=False, pipeline=pipe)
@@ -219,6 +228,12 @@ class Client:
         if len(found) < len(jobs):
             raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
         return found
+
+    @cached_property
+    def _queues_are_ours(self) -> bool:
+        """Whether the broker's queues are this namespace's; it is asked once, before anything is written."""
+        take_queues(self.settings)
+        return True
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
         """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
@@ -300,24 +315,16 @@ class Client:
         It does not raise for a job that failed: look at `Job.state` and `Job.exception`.
 
         Raises:
-            WaitTimeout: it had not ended in time; it goes on.
+            WaitTimeout: it had not ended in time; it goes on. UnknownJob: there is none with this id.
+            StoreUnavailable: Redis was away for a minute, or is when the time is up.
         """
         job_id = job.id if isinstance(job, Job) else job
-        limit = None if timeout is None else time.monotonic() + timeout
-        with self._runtime.redis.pubsub(ignore_subscribe_messages=True) as news:
-            news.subscribe(self._runtime.keys.news)
-            while True:
-                now = self.get(job_id)
-                if now.ended:
-                    return now
-                left = 5.0 if limit is None else min(5.0, limit - time.monotonic())
-                if left <= 0:
-                    raise WaitTimeout(f"{job_id} is {now.state} after {timeout:g} s; it goes on")
-                until = time.monotonic() + left
-                while (rest := until - time.monotonic()) > 0:  # other jobs' news does not count
-                    message = news.get_message(timeout=rest)
-                    if message and message["data"] == job_id:
-                        break
+        with self.follow() as follower:
+            follower.add(job_id)
+            found = follower.ended(inf if timeout is None else timeout) or follower.last()
+        if not found:
+            raise WaitTimeout(f"{job_id} is {self.get(job_id).state} after {timeout:g} s; it goes on")
+        return found[0]
 
     def quote(self, clip: Clip | dict[str, Any] | str) -> int:
         """Return what a clip should cost, in µ$.
@@ -329,22 +336,28 @@ class Client:
 
     def follow(self) -> Follower:
         """Return what tells which of many jobs have ended; use it in a with statement."""
-        return self._asked(lambda: Follower(self._runtime))
+        return Follower(self._runtime)
 
     def as_completed(self, jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
         """Yield jobs as they end, the first to end first.
 
         Raises:
-            WaitTimeout: some had not ended in time; they go on.
+            WaitTimeout: some had not ended in time; they go on. StoreUnavailable: Redis was away for a minute.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        until = inf if timeout is None else time.monotonic() + timeout
         with self.follow() as follower:
+            seen: set[str] = set()
             for job in jobs:
-                follower.add(job)
+                if job.id not in seen:
+                    seen.add(job.id)
+                    follower.add(job)
+                if not len(seen) % BATCH:
+                    follower.drain()
             while left := len(follower):
-                if until is not None and time.monotonic() > until:
+                found = follower.ended(max(0.0, until - time.monotonic())) or follower.last()
+                if not found:
                     raise WaitTimeout(f"{left} jobs had not ended in {timeout:g} s; they go on")
-                yield from self._asked(lambda: follower.ended(0.5))
+                yield from follower.given(found)
 
     def stream(
         self,
@@ -356,17 +369,27 @@ class Client:
         """Submit clips and yield their jobs as they end, with never more than *window* of them under way.
 
         The next clip is taken from *clips* only when there is room for it, so any number of them takes the same memory.
+
+        Raises:
+            ValueError: there is no room for any.
         """
-        source, more, taken = iter(clips), True, 0
+        if window < 1:
+            raise ValueError(f"window is {window}: at least 1 clip has to be under way")
+        return self._stream(iter(clips), window, priority)
+
+    def _stream(
+        self, source: Iterator[Clip | dict[str, Any] | str], window: int, priority: Priority | str | int | None
+    ) -> Iterator[Job]:
+        more, taken = True, 0
         with self.follow() as follower:
             while more or len(follower):
                 room = min(BATCH, window - len(follower))
-                some = list(islice(source, room)) if more and room > 0 else []
-                more = more and (room <= 0 or len(some) == room)
+                some, more = handful(source, room) if more and room > 0 else ([], more)
                 for job in self._entered(some, priority, taken):
                     follower.add(job)
                 taken += len(some)
-                yield from self._asked(lambda wait=0.0 if some and more else 0.5: follower.ended(wait))  # type: ignore[misc]
+                if len(follower):
+                    yield from follower.given(follower.ended(0.0 if more and len(follower) < window else inf))
 
     def latest(self, states: Iterable[State | str] = State, most: int = 100) -> list[Job]:
         """Return up to *most* jobs in the given states, the youngest first."""

@@ -1,8 +1,10 @@
 """The clip somebody asks for: checked strictly where it enters, frozen from there on."""
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,6 +19,9 @@ from pydantic import (
 )
 
 from .errors import InvalidClip
+
+LONGEST_BATCH = 150
+"""Characters of a batch's name: with a clip's place and content it has to be a unique key."""
 
 
 class Priority(StrEnum):
@@ -271,3 +276,19 @@ def explain(error: ValidationError) -> str:
             )
     more = len(said) - MOST_SAID
     return "; ".join(list(said.values())[:MOST_SAID]) + (f"; and {more} more" if more > 0 else "")
+
+
+def placed(clips: Iterable[Any], batch: str) -> Iterator[Clip]:
+    """Yield clips with a unique key that is made of the batch's name, their place in it, and what they ask for.
+
+    Raises:
+        InvalidClip: a field is wrong, or the name is.
+    """
+    if not 0 < len(batch) <= LONGEST_BATCH:
+        raise InvalidClip(f"batch: the name has {len(batch)} characters; allowed is 1 to {LONGEST_BATCH}")
+    for place, given in enumerate(clips):
+        clip = read_clip({"prompt": given} if isinstance(given, str) else given)
+        if clip.unique_key is None:
+            content = blake2b(clip.model_dump_json(exclude_defaults=True).encode(), digest_size=8).hexdigest()
+            clip = clip.model_copy(update={"unique_key": f"{batch}/{place}/{content}"})
+        yield clip

@@ -93,15 +93,18 @@ class Scripts:
 
     def enter(
         self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
-        unique: tuple[str, str] | None = None, unique_ttl_s: int = 0, now: int | None = None, client: Any = None,
+        unique: tuple[str, str] | None = None, now: int | None = None, client: Any = None,
     ) -> Any:  # fmt: skip
         """Write a new job. *unique* is (project, key). With a pipeline as *client* the answer comes from it."""
         k = self.keys
-        return self._run["enter"](
-            keys=[k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters],
-            args=[job_id, unique_ttl_s if unique else "", boost_us, QUEUED, int(sent), _when(now), *_flat(fields)],
-            client=client,
-        )
+        keys = [k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters]
+        args = [job_id, int(unique is not None), boost_us, QUEUED, int(sent), _when(now), *_flat(fields)]
+        script = self._run["enter"]
+        if client is None:
+            return script(keys=keys, args=args)
+        if len(client):  # the first brings the text, which is cheaper than to ask whether the server knows it
+            return client.evalsha(script.sha, len(keys), *keys, *args)
+        return client.eval(script.script, len(keys), *keys, *args)
 
     def admit(
         self, job_id: str, attempt_id: str, attempt_no: int, priority: Priority, *, project: str, worker: str,
@@ -162,12 +165,13 @@ class Scripts:
     def move(
         self, job_id: str, old: State, new: State, priority: Priority, fields: Mapping[str, Any], *,
         version: int | None, due_in_us: int | None, ttl_s: int | None = None, unsent: bool = False,
-        booked: tuple[str, Books, int, int] | None = None, project: str = "", keep_for: KeepFor = FOR_NOTHING,
-        now: int | None = None, client: Any = None,
+        booked: tuple[str, Books, int, int] | None = None, project: str = "", unique: str | None = None,
+        keep_for: KeepFor = FOR_NOTHING, now: int | None = None, client: Any = None,
     ) -> Sequence[str]:  # fmt: skip
         """Compare and set a job's state. *due_in_us* is when to look at it again; None is never.
 
         *booked* is (attempt id, its books, cost, version): what it came to, whose reservation and slot are given back.
+        *unique* is the job's key, which is forgotten some time after its end.
         """
         k = self.keys
         attempt_id, books, cost, booked_version = booked or ("", (k.attempt(""),) * 4, 0, 0)
@@ -175,7 +179,7 @@ class Scripts:
             keys=[
                 k.job(job_id), k.due, k.state(old, priority), k.state(new, priority), k.counters, k.unsent, k.news,
                 k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, k.parked(project),
-                k.afoot(project), k.lane, k.limits, *books,
+                k.afoot(project), k.lane, k.limits, *books, k.unique(project, unique or ""),
             ],
             args=[
                 job_id, old, "" if version is None else version, new, "" if due_in_us is None else due_in_us,

@@ -247,14 +247,24 @@ class ArchiveSettings(_Part):
     )
 
 
+SHORTEST_KEY, SHORTEST_TEXT = 24, 16
+"""Bytes of a webhook secret after whsec_, as Standard Webhooks asks for; characters of one that is plain text."""
+
+
 def _signing(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     for secret in value:
         text = secret.get_secret_value()
         if text.startswith("whsec_"):
             try:
-                base64.b64decode(text.removeprefix("whsec_"), validate=True)
+                key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
             except ValueError:
                 raise ValueError("after whsec_ it has to be base64") from None
+            if len(key) < SHORTEST_KEY:
+                raise ValueError(
+                    f"after whsec_ it has to be at least {SHORTEST_KEY} bytes in base64: it could be guessed"
+                )
+        elif len(text) < SHORTEST_TEXT:
+            raise ValueError(f"it has to be at least {SHORTEST_TEXT} characters long, or it could be guessed")
     return value
 
 
@@ -288,7 +298,9 @@ class Settings(BaseSettings):
     )
     broker_url: str | None = Field(None, repr=False, description="the Celery broker; without it, the same server")
     namespace: str = Field(
-        "overcrank", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="the first part of every key; one for each account"
+        "overcrank",
+        pattern=r"^[A-Za-z0-9_-]{1,40}$",
+        description="the first part of every key; one for each account, with a broker of its own",
     )
     data_dir: Path = Field(Path("overcrank-data"), description="where files go that are not told to go elsewhere")
     provider: ProviderSettings = Field(default_factory=ProviderSettings)

@@ -36,6 +36,11 @@ def broker_url(url: str) -> str:
     return f"redis+socket://{path}?virtual_host={database}"
 
 
+def is_redis(url: str) -> bool:
+    """Tell whether a broker's URL is that of a Redis."""
+    return url.startswith(("redis://", "rediss://", "unix://"))
+
+
 def arguments(job_id: str) -> dict[str, str]:
     """Return the keyword arguments of a job's message."""
     return {JOB: job_id}

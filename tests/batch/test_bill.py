@@ -39,3 +39,14 @@ def test_what_can_not_fit_is_said() -> None:
     assert "it costs $3.00" in (trouble(bill, 1, budget=2_000_000, within=None) or "")
     assert "has 1 s" in (trouble(bill, 9, budget=None, within=1) or "")
     assert trouble(bill, 1, budget=3_000_000, within=1) is None
+
+
+def test_lines_that_are_done_are_in_no_sum() -> None:
+    """A run that goes on has to fit its budget and its time with what is left."""
+    bill = add_up(lines(5), price, lambda line: line.number < 3)
+    assert (2, 3, 2_000_000) == (bill.clips, bill.done, bill.total)
+
+
+def test_a_window_that_is_overspent_has_no_room() -> None:
+    """The vendor may charge above its quote; a batch then waits for the next window."""
+    assert 60 == seconds_needed(add_up(lines(5), price), {**STATS, "room_usd": "-0.50"}, 3600)

@@ -46,3 +46,31 @@ def test_csv_is_read_by_its_header() -> None:
 def test_the_form_is_known_by_the_name() -> None:
     """A file that ends in .csv is CSV."""
     assert (True, False) == (looks_like_csv(Path("a.CSV")), looks_like_csv(Path("a.jsonl")))
+
+
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_what_is_not_utf8_is_told_and_never_guessed_at(tmp_path: Path, as_csv: bool) -> None:
+    """A prompt in another encoding would be paid for with its letters lost; escaped halves of characters are none."""
+    path = tmp_path / "lines"
+    good, broken = '"gr\u00fcn"', '"gr\u00fcn"'.encode("latin-1")
+    path.write_bytes((b"prompt\n" if as_csv else b'"\\ud800"\n') + broken + b"\n" + good.encode() + b"\n")
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as source:
+        found = [
+            (line.number, line.clip.prompt if line.clip else line.why[:12])
+            for line in read_lines(source, as_csv=as_csv)
+        ]
+    expected = [(2, "it is not UT"), (3, "gr\u00fcn")]
+    assert (expected if as_csv else [(1, "it is not UT"), *expected]) == found
+
+
+def test_a_row_without_end_is_not_held_nor_read_from_its_middle() -> None:
+    """What follows a million characters of a prompt is no clip of its own."""
+    text = "prompt,fps\nred,24\n" + "x" * (2 * LONGEST_LINE) + ",24\nblue,24\n"
+    assert [(2, "red"), (3, "! it is not C"), (4, "blue")] == read(text, as_csv=True)
+
+
+def test_a_lines_mark_is_what_it_asks_for() -> None:
+    """Spaces and the order of fields change nothing; a word does."""
+    same, other = '{"prompt": "a", "fps": 60}\n{"fps":60,  "prompt":"a"}\n', '{"prompt": "b", "fps": 60}\n'
+    first, second, third = (line.mark for line in read_lines(io.StringIO(same + other, newline=""), as_csv=False))
+    assert (True, False) == (first == second, first == third)

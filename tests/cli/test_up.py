@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from .conftest import alive, children, family, until
 
@@ -90,10 +91,11 @@ def test_killing_it_outright_leaves_nothing(up: Any):
     until(lambda: not any(map(alive, pids)), 10, "something outlived it")
 
 
-def test_with_flower_for_people(start: Any, folder: Path, server_url: str):
+def test_with_flower_for_people(start: Any, folder: Path, server: Redis, server_url: str):
     """With a server that is set, and Flower: the panel names everything, and Flower's API asks for what it shows."""
     import requests
 
+    server.flushall()  # its queues may be those of another test's namespace
     process = start("up", "--workers", "1", "--slots", "2", OVERCRANK_REDIS_URL=server_url, OVERCRANK_NAMESPACE="house")
     said = ""
     for line in process.stdout:

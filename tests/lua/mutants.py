@@ -286,6 +286,7 @@ MUTANTS = [
     Mutant("move", "  redis.call('EXPIRE', job, ttl_s)\n", "", "an ended job stays for ever"),
     Mutant("enter", "if redis.call('EXISTS', job) == 1 then", "if false then", "a repeated message enters again"),
     Mutant("enter", "if other and other ~= job_id then", "if false then", "a unique key is not unique"),
+    Mutant("move", "  redis.call('EXPIRE', unique, attempt_ttl_s)", "  ", "an ended job's key stays for ever"),
     Mutant("enter", "int(now - boost_us)", "int(now)", "there are no priorities"),
     Mutant("enter", "if sent == '0' then", "if false then", "an unsent job is forgotten"),
     Mutant("due", "for _, job_id in ipairs(found) do", "for _, job_id in ipairs({}) do", "two take the same job"),

@@ -47,7 +47,7 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     recorder = Recorder()
     scripts = Scripts(recorder, Keys("test"))
     scripts.enter("job_id", Priority.BULK, {"field": "value"}, boost_us=3, sent=True, unique=("p", "k"),
-                  unique_ttl_s=2, now=6)  # fmt: skip
+                  now=6)  # fmt: skip
     scripts.admit("job_id", "attempt_id", 3, Priority.URGENT, project="project", worker="worker", quote=7, amount=8,
                   period=PERIOD, horizon_us=12, lease_us=13, patience_us=14, probe_us=15, window_ttl_s=16,
                   now=17)  # fmt: skip
@@ -57,8 +57,8 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
                   lease_us=8, sent_to="sent_to", model="model", body="body", now=12)  # fmt: skip
     scripts.look("job_id", "state", {"field": "value"}, version=3, due_in_us=4, now=5)
     scripts.move("job_id", State.GENERATING, State.FAILED, Priority.BULK, {"field": "value"}, version=3, due_in_us=5,
-                 ttl_s=6, unsent=True, booked=("attempt_id", BOOKS, 9, 10), project="project", keep_for=KeepFor(11, 12),
-                 now=13)  # fmt: skip
+                 ttl_s=6, unsent=True, booked=("attempt_id", BOOKS, 9, 10), project="project", unique="k",
+                 keep_for=KeepFor(11, 12), now=13)  # fmt: skip
     scripts.settle("attempt_id", BOOKS, state="state", cost=3, version=4, keep=True, free=False,
                    keep_for=KeepFor(7, 8), now=9)  # fmt: skip
     scripts.due(1, 2, now=3)
@@ -126,7 +126,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
     expected_keys = {
         "job": job.job("job_id"),
         "attempt": job.attempt("attempt_id"),
-        "unique": job.unique("p", "k"),
+        "unique": job.unique("p" if verb == "enter" else "project", "k"),
         **dict(zip(BOOKS, job.books_of("project", PERIODS[verb]) if verb in PERIODS else BOOKS, strict=True)),
         **{f"old_{book}": f"old_{book}" for book in BOOKS},
         "allowed": "allowed",
@@ -147,7 +147,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
     expected = {
         "sent_to": "sent_to", "model": "model", "body": "body",
         "state": {"enter": "queued", "renew": "admitted"}.get(verb, "state"),
-        "old": "generating", "new": "failed", "sent": "1", "keep": "1", "free": "0", "resend": "1",
+        "old": "generating", "new": "failed", "sent": "1", "keyed": "1", "keep": "1", "free": "0", "resend": "1",
         "booked": "attempt_id", "urgent": "1", "good": "1", "project": "project", "kind": "kind", "layer": "layer",
         "entry": "entry", "name": "name", "last_entry": "last_entry", "open_id": "open_id", "fields": '["fields", "1"]',
         "higher": "1", "first_entry": "first_entry", "keep_from": "keep_from", "window": "window",

@@ -1,9 +1,10 @@
 """A job's record is written once; the same unique key is the same job."""
 
-from desk import Desk
+from desk import KEEP_FOR, Desk
 
 from overcrank.clip import Priority
 from overcrank.clock import SECOND
+from overcrank.lifecycle import State
 from overcrank.store.jobs import BOOST_US
 
 
@@ -31,23 +32,27 @@ def test_the_same_id_again_changes_nothing(desk: Desk) -> None:
 
 def test_a_unique_key_stands_for_one_job(desk: Desk) -> None:
     """The second job is not entered, and the answer names the first."""
-    desk.enter("a", unique=("p", "k"), unique_ttl_s=60)
-    assert ["known", "a", str(desk.now)] == desk.enter("b", unique=("p", "k"), unique_ttl_s=60)
+    desk.enter("a", unique=("p", "k"))
+    assert ["known", "a", str(desk.now)] == desk.enter("b", unique=("p", "k"))
     assert {} == desk.job("b")
     assert "1" == desk.redis.hget(desk.keys.counters, "entered")
 
 
 def test_unique_keys_are_a_projects_own(desk: Desk) -> None:
     """Another project's same key, and another key, are other jobs."""
-    desk.enter("a", unique=("p", "k"), unique_ttl_s=60)
-    assert "entered" == desk.enter("b", unique=("q", "k"), unique_ttl_s=60)[0]
-    assert "entered" == desk.enter("c", unique=("p", "l"), unique_ttl_s=60)[0]
+    desk.enter("a", unique=("p", "k"))
+    assert "entered" == desk.enter("b", unique=("q", "k"))[0]
+    assert "entered" == desk.enter("c", unique=("p", "l"))[0]
 
 
-def test_a_unique_key_is_forgotten_in_time(desk: Desk) -> None:
-    """It expires by itself."""
-    desk.enter("a", unique=("p", "k"), unique_ttl_s=60)
-    assert 59 <= desk.redis.ttl(desk.keys.unique("p", "k")) <= 60
+def test_a_unique_key_outlasts_its_jobs_wait(desk: Desk) -> None:
+    """However long the job waits, the key stands for it; once it has ended the key expires."""
+    desk.enter("a", unique=("default", "k"))
+    assert -1 == desk.redis.ttl(desk.keys.unique("default", "k"))
+    desk.move("a", State.QUEUED, State.PARKED, project="default", unique="k")
+    assert -1 == desk.redis.ttl(desk.keys.unique("default", "k"))
+    desk.move("a", State.PARKED, State.CANCELLED, ttl_s=9000, project="default", unique="k")
+    assert KEEP_FOR.attempt_s - 1 <= desk.redis.ttl(desk.keys.unique("default", "k")) <= KEEP_FOR.attempt_s
 
 
 def test_a_job_whose_message_has_not_left_is_noted(desk: Desk) -> None:

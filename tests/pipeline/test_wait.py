@@ -16,9 +16,10 @@ from overcrank.providers.identity import Identity
 @pytest.mark.parametrize(
     ("said", "least", "most"),
     [
-        (answers.Running(progress=40, eta=5), 4, 5),
-        (answers.Running(eta=0), -0.5, 0.05),
-        (answers.Running(), 1, 2),
+        (answers.Running(progress=40, eta=5), 4, 5.5),
+        (answers.Running(eta=0), -0.5, 0.06),
+        (answers.Running(eta=1e300), 890, 990),
+        (answers.Running(), 1, 2.2),
         (answers.Unavailable("503"), 1, 2),
         (answers.Unavailable("429", retry_after=60), 59, 60),
         (answers.Missing("404"), 1, 2),
@@ -53,8 +54,41 @@ def test_looks_become_rarer_the_longer_it_takes(bench: Bench) -> None:
         bench.later(passing)
         bench.say("status", answers.Running())
         bench.attend(job)
-        waits.append(round(bench.due_in(job) or 0))
-    assert [2, 5, 20] == waits
+        waits.append(bench.due_in(job) or 0)
+    for least, waited in zip((2, 5, 20), waits, strict=True):
+        assert least - 0.5 < waited <= 1.1 * least + 0.1
+
+
+def test_a_provider_that_always_says_soon_is_asked_ever_less_often(bench: Bench) -> None:
+    """Its first word is believed; an hour later the looks are as rare as they are without any word."""
+    job = bench.at(State.GENERATING)
+    waits = []
+    for _ in range(7):
+        bench.later(600)
+        bench.say("status", answers.Running(eta=0.0))
+        bench.attend(bench.jobs.get(job.id))
+        waits.append(bench.due_in(job) or 0)
+    for least, waited in zip((0.05, 2, 4, 8, 16, 20, 20), waits, strict=True):
+        assert least - 0.5 < waited <= 1.1 * least + 0.1
+
+
+def test_one_refused_look_is_told_to_all(bench: Bench) -> None:
+    """Where the provider asks for patience nobody looks for so long, and never for longer than half a minute."""
+    for asked, kept in ((None, 0), (5, 5), (3600, 30)):
+        bench.say("status", answers.Unavailable("429", retry_after=asked))
+        bench.attend(bench.at(State.GENERATING))
+        assert bool(kept) == bench.jobs.resting()
+        assert kept - 1 <= max(0, bench.redis.pttl(bench.keys.tick("rest")) / 1000) <= kept
+
+
+def test_looks_are_spread(bench: Bench) -> None:
+    """Jobs that were accepted together are not all looked at at the same moment."""
+    jobs = [bench.at(State.GENERATING) for _ in range(8)]
+    for job in jobs:
+        bench.say("status", answers.Running(eta=100.0))
+        bench.attend(job)
+    waits = [bench.due_in(job) or 0 for job in jobs]
+    assert max(waits) - min(waits) > 1
 
 
 @pytest.mark.parametrize(("cost", "booked"), [(900_000, 900_000), (None, QUOTE), (1_200_000, 1_200_000), (0, 0)])

@@ -1,6 +1,7 @@
 """What makes thousands of jobs cheap, with real processes: webhooks in, batches, and a broker of another kind."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def test_a_webhook_brings_a_job_forward(build: Build) -> None:
     port = free_port()
     plant = build(
         generation_seconds=1.0, eta=False, PROVIDER__POLL_INTERVAL=60, PROVIDER__POLL_SLOWEST=60,
-        WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{port}", WEBHOOK__SECRET="another,sandbox-webhook-secret",
+        WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{port}", WEBHOOK__SECRET="another-webhook-secret,sandbox-webhook-secret",
     )  # fmt: skip
     plant.run("hooks", "--port", str(port), ready="hooks listening on ")
     plant.worker()
@@ -29,7 +30,7 @@ def test_a_webhook_brings_a_job_forward(build: Build) -> None:
 
 def test_without_any_webhook_nothing_is_lost(build: Build) -> None:
     """Where nobody receives the vendor's calls, clips come home by looking."""
-    plant = build(WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{free_port()}", WEBHOOK__SECRET="x")
+    plant = build(WEBHOOK__PUBLIC_URL=f"http://127.0.0.1:{free_port()}", WEBHOOK__SECRET="x" * 16)
     plant.worker()
     assert [State.SUCCEEDED] == [job.state for job in plant.ends([plant.client.submit(clip())])]
 
@@ -42,11 +43,11 @@ def test_a_batch_runs_and_goes_on_where_it_was_killed(build: Build, tmp_path: Pa
     lines = [json.dumps(clip(f"ball {n}")) for n in range(40)]
     path.write_text("\n".join([*lines[:20], '{"prompt": ""}', *lines[20:]]) + "\n")
     first = plant.run("batch", "run", str(path))
-    plant.until(lambda: results.exists() and len(results.read_text().splitlines()) > 5)
+    plant.until(lambda: results.exists() and results.read_text().count('"line"') > 5)
     first.kill()
     second = plant.run("batch", "run", str(path), "--resume")
     assert 1 == second.process.wait(60), plant.logs()
-    written = [json.loads(line) for line in results.read_text().splitlines()][1:]
+    written = [entry for line in results.read_text().splitlines() if "line" in (entry := json.loads(line))]
     assert sorted(set(range(1, 42)) - {21}) == sorted(entry["line"] for entry in written)
     assert {"succeeded"} == {entry["state"] for entry in written}
     assert 40 == plant.sandbox.meter()["paid"]
@@ -85,3 +86,39 @@ def test_jobs_come_back_as_they_complete(build: Build) -> None:
     found = list(plant.client.as_completed(jobs, timeout=30))
     assert sorted(job.id for job in jobs) == sorted(job.id for job in found)
     assert {State.SUCCEEDED} == {job.state for job in found}
+
+
+def test_a_batch_survives_a_cut_subscription_and_tells_how_far_it_is(build: Build, tmp_path: Path) -> None:
+    """Where the server drops the connection that brings the news, the batch ends all the same."""
+    plant = build(generation_seconds=0.5, LIMITS__RATE=10, LIMITS__BURST=2)
+    plant.worker()
+    path, results = tmp_path / "clips.csv", tmp_path / "clips.csv.results.jsonl"
+    path.write_text("prompt,duration,fps\n" + "".join(f"ball {n},1,30\n" for n in range(15)))
+    first = plant.run("batch", "run", str(path), "--window", "5", "--json")
+    plant.until(lambda: results.exists() and '"line"' in results.read_text())
+    plant.client._runtime.redis.client_kill_filter(_type="pubsub")
+    assert 0 == first.process.wait(60), plant.logs()
+    said = json.loads(first.log.read_text().splitlines()[-1])
+    assert (15, 0, 0) == (said["done"], said["failed"], said["rejected"])
+    assert 15 == plant.sandbox.meter()["paid"]
+
+
+def test_ctrl_c_stops_a_batch_and_its_clips_go_on(build: Build, tmp_path: Path) -> None:
+    """The second run collects what the first has sent, and pays for none of it again; an edited line is refused."""
+    plant = build(generation_seconds=0.5, LIMITS__RATE=10, LIMITS__BURST=2)
+    plant.worker()
+    path, results = tmp_path / "clips.jsonl", tmp_path / "clips.jsonl.results.jsonl"
+    lines = [json.dumps(clip(f"ball {n}")) for n in range(12)]
+    path.write_text("\n".join(lines))
+    first = plant.run("batch", "run", str(path))
+    plant.until(lambda: results.exists() and '"line"' in results.read_text())
+    first.process.send_signal(signal.SIGINT)
+    assert 130 == first.process.wait(30), plant.logs()
+    assert "--resume picks them up" in first.log.read_text()
+    path.write_text("\n".join([json.dumps(clip("another")), *lines[1:]]))
+    edited = plant.run("batch", "run", str(path), "--resume")
+    assert 4 == edited.process.wait(30), plant.logs()
+    assert "line 1 is not what it was" in edited.log.read_text()
+    path.write_text("\n".join(lines))
+    assert 0 == plant.run("batch", "run", str(path), "--resume").process.wait(60), plant.logs()
+    assert 12 == plant.sandbox.meter()["paid"]

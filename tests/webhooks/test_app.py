@@ -20,7 +20,7 @@ from overcrank.webhooks.app import LARGEST, application
 from overcrank.webhooks.mark import Marker, spoken_of
 from overcrank.webhooks.signature import key_of
 
-SECRET = "a secret"
+SECRET, OLD = "a secret", "an old secret"
 FAR = 10**17
 
 
@@ -29,7 +29,9 @@ class Desk:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime, self.redis, self.keys = runtime, runtime.redis, runtime.keys
-        self.http = TestClient(application(Marker(runtime), [key_of(SECRET)]), raise_server_exceptions=True)
+        self.http = TestClient(
+            application(Marker(runtime), [key_of(OLD), key_of(SECRET)]), raise_server_exceptions=True
+        )
         self.job_id = new_id()
         runtime.jobs.enter(self.job_id, Clip(prompt="a ball"), 5, sent=True)
         self.redis.hset(self.keys.job(self.job_id), mapping={"state": "generating", "generation_id": "gen-1"})
@@ -127,3 +129,27 @@ def test_headers_that_are_missing_are_no_fault(desk: Desk) -> None:
     """A visitor without any header gets an answer, and so does one with other methods and paths."""
     assert 401 == desk.http.post(f"/hooks/{desk.job_id}", content=body()).status_code
     assert (405, 404, 200) == tuple(desk.http.get(path).status_code for path in ("/hooks/x", "/", "/healthz"))
+
+
+def test_a_call_that_is_ahead_of_our_answer_is_not_lost(desk: Desk) -> None:
+    """While the request that buys is still under way the sender is asked to try again, and then it counts."""
+    key = desk.keys.job(desk.job_id)
+    desk.redis.hset(key, "state", "submitting")
+    desk.redis.hdel(key, "generation_id")
+    assert (503, False) == (desk.call(body()), desk.due)
+    desk.redis.hset(key, mapping={"state": "generating", "generation_id": "gen-1"})
+    assert (200, True) == (desk.call(body()), desk.due)
+
+
+def test_either_secret_is_believed_while_it_is_changed(desk: Desk) -> None:
+    """The vendor may still sign with the old one."""
+    assert 200 == desk.call(body(), secret=OLD)
+    assert desk.due
+
+
+def test_a_flood_of_forged_calls_costs_the_store_nothing(desk: Desk) -> None:
+    """Whoever has no secret gets no further than the signature, whatever the job and the id."""
+    before = desk.redis.info("stats")["total_commands_processed"]
+    assert {401} == {desk.call(body(), secret=f"guess {n}", message_id=f"m{n}") for n in range(100)}
+    assert 1 == desk.redis.info("stats")["total_commands_processed"] - before
+    assert not desk.due

@@ -23,3 +23,16 @@ def test_the_parked_go_and_the_books_are_kept_each_for_itself(monkeypatch: pytes
     with pytest.raises(ConnectionError):
         ticks.BUDGET.action()
     assert [name for name in ("release", "tick") if name != broken] == done
+
+
+@pytest.mark.parametrize(("resting", "sent"), [(False, 2), (True, 0)])
+def test_no_polls_are_sent_while_the_provider_rests(monkeypatch: pytest.MonkeyPatch, resting: bool, sent: int) -> None:
+    """It asked for no status calls: jobs that are due wait."""
+    polls: list[str] = []
+    jobs = SimpleNamespace(resting=lambda: resting, now=lambda: 5)
+    redis = SimpleNamespace(zcount=lambda *_: ticks.MOST + 1)
+    runtime = SimpleNamespace(jobs=jobs, redis=redis, keys=SimpleNamespace(due="due"))
+    monkeypatch.setattr(ticks, "current", lambda: SimpleNamespace(runtime=runtime))
+    monkeypatch.setattr(ticks, "app", SimpleNamespace(send_task=lambda name, **_: polls.append(name)))
+    ticks.POLL.action()
+    assert sent == len(polls)

@@ -64,6 +64,7 @@ class Estimate:
         meets_deadline: whether every clip with a deadline would be started in time.
         limit: what decides when the last one starts: now, rate, slots, budget, day-budget, urgent-share, project-budget
             or project-day.
+        all_done_in: seconds until the last one is made, by how long the latest of its kind took.
     """
 
     cost: int
@@ -74,6 +75,7 @@ class Estimate:
     fits_budget: bool
     meets_deadline: bool
     limit: str
+    all_done_in: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, for JSON."""
@@ -82,6 +84,7 @@ class Estimate:
             "reserved_usd": plain(self.reserved),
             "starts_in_seconds": round(self.starts_in, 1),
             "all_started_in_seconds": round(self.all_started_in, 1),
+            "all_done_in_seconds": round(self.all_done_in, 1),
             "windows": self.windows,
             "fits_budget": self.fits_budget,
             "meets_deadline": self.meets_deadline,
@@ -131,9 +134,11 @@ class Foresight:
         end = now + all_started_in * SECOND
         late = [clip for clip, _ in clips if clip.deadline is not None and end > clip.deadline.timestamp() * SECOND]
         fits = len(starts) == len(mine)
+        shapes = {self._calibration.shape(clip): clip for clip, _ in clips}
+        takes = max(self._calibration.seconds(clip) or 0.0 for clip in shapes.values())
         return Estimate(
             cost, reserved, starts_in, all_started_in, last.window + 1 if last else 1, fits_budget=fits,
-            meets_deadline=fits and not late, limit=limit,
+            meets_deadline=fits and not late, limit=limit, all_done_in=all_started_in + takes,
         )  # fmt: skip
 
     def would(self, cap: int, most: int = MOST) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,12 +21,17 @@ BROKEN = ("duration", "guidance_scale", "physics_strength")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its number from 1, and the clip it asks for, or why it is none."""
+    """One line: its number from 1, and the clip it asks for, or why it is none.
+
+    Attributes:
+        mark: what stands for what it asks for; spaces and the order of its fields are nothing.
+    """
 
     number: int
     clip: Clip | None
     why: str = ""
     text: str = ""
+    mark: str = ""
 
 
 Choose = Callable[[dict[str, Any]], Clip]
@@ -33,7 +39,10 @@ Choose = Callable[[dict[str, Any]], Clip]
 
 
 def read_lines(source: TextIO, *, as_csv: bool, choose: Choose | None = None) -> Iterator[Line]:
-    """Yield what is asked for, line by line; empty lines are nothing."""
+    """Yield what is asked for, line by line; empty lines are nothing.
+
+    *source* is opened with `errors="surrogateescape"`: what is not UTF-8 is told, and never guessed at.
+    """
     for number, fields, text in _csv(source) if as_csv else _json(source):
         yield fields if isinstance(fields, Line) else _line(number, fields, text, choose)
 
@@ -47,9 +56,7 @@ def _json(source: TextIO) -> Iterator[tuple[int, Any, str]]:
     number = 0
     while text := source.readline(LONGEST_LINE):
         number += 1
-        if len(text) == LONGEST_LINE and not text.endswith("\n"):
-            while (rest := source.readline(LONGEST_LINE)) and not rest.endswith("\n"):
-                pass
+        if _goes_on(text, source):
             yield number, Line(number, None, f"the line is longer than {LONGEST_LINE} characters", text[:200]), ""
             continue
         if not text.strip():
@@ -63,25 +70,55 @@ def _json(source: TextIO) -> Iterator[tuple[int, Any, str]]:
 
 
 def _csv(source: TextIO) -> Iterator[tuple[int, Any, str]]:
-    reader = csv.DictReader(source)
+    rows = _Rows(source)
+    reader = csv.DictReader(rows)
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, Line(reader.line_num, None, f"it is not CSV: {error}"), ""
+            yield rows.number, Line(rows.number, None, f"it is not CSV: {error}"), ""
             continue
-        text = json.dumps(row)
+        text = json.dumps(row, ensure_ascii=False)
         if None in row:
-            yield reader.line_num, Line(reader.line_num, None, "it has more columns than the header", text), ""
+            yield rows.number, Line(rows.number, None, "it has more columns than the header", text), ""
             continue
         try:
             fields = {name: _value(name, value) for name, value in row.items() if value not in ("", None)}
         except ValueError as error:
-            yield reader.line_num, Line(reader.line_num, None, str(error), text), ""
+            yield rows.number, Line(rows.number, None, str(error), text), ""
             continue
-        yield reader.line_num, fields, text
+        yield rows.number, fields, text
+
+
+class _Rows:
+    """The lines of a CSV file, none of which is held when it is too long."""
+
+    def __init__(self, source: TextIO) -> None:
+        self._source = source
+        self.number = 0
+
+    def __iter__(self) -> "_Rows":
+        return self
+
+    def __next__(self) -> str:
+        text = self._source.readline(LONGEST_LINE)
+        self.number += 1
+        if _goes_on(text, self._source):
+            raise csv.Error(f"the line is longer than {LONGEST_LINE} characters")
+        if not text:
+            raise StopIteration
+        return text
+
+
+def _goes_on(text: str, source: TextIO) -> bool:
+    """Tell whether a line is too long, and skip the rest of it."""
+    if len(text) < LONGEST_LINE or text.endswith("\n"):
+        return False
+    while (rest := source.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+        pass
+    return True
 
 
 def _value(name: str, text: str) -> Any:
@@ -97,9 +134,17 @@ def _value(name: str, text: str) -> Any:
 
 
 def _line(number: int, fields: Any, text: str, choose: Choose | None) -> Line:
+    shown = text[:1000].rstrip("\n")
+    try:
+        said = json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        shown = shown.encode(errors="replace").decode()
+        return Line(number, None, "it is not UTF-8, or has half of a character: save the file as UTF-8", shown)
     try:
         if choose is not None and planned(fields):
-            return Line(number, choose(fields))
-        return Line(number, read_clip({"prompt": fields} if isinstance(fields, str) else fields))
+            clip = choose(fields)
+        else:
+            clip = read_clip({"prompt": fields} if isinstance(fields, str) else fields)
     except Refused as error:
-        return Line(number, None, str(error), text[:1000].rstrip("\n"))
+        return Line(number, None, str(error), shown)
+    return Line(number, clip, mark=blake2b(said, digest_size=8).hexdigest())

@@ -1,103 +1,134 @@
 """Runs a batch: so many clips at once and no more, each line's result written as it comes."""
 
-import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TextIO
+from math import inf
 
 from ..client import Client
-from ..errors import Refused
+from ..errors import Refused, StoreUnavailable
+from ..follow import AT_ONCE, FIRST_WAIT, LONGEST_WAIT, PATIENCE, Follower, handful
 from ..job import Job
 from .journal import Journal
 from .lines import Line
+from .rejects import Rejects
 
-AT_ONCE = 500
-"""Lines that are submitted in one round trip at the most."""
+TELL_EVERY = 0.5
+"""Seconds between two words of how far it is, at the most."""
 
 
 @dataclass
 class Progress:
-    """How far a batch is; costs in µ$."""
+    """How far a batch is; costs in µ$.
 
-    read: int = 0
+    Attributes:
+        done: lines that have a result, *failed* of them one that is no clip; also those of earlier runs.
+        ahead: what the lines without a result should cost, by the price book.
+        spent: what those that have one did cost; also in earlier runs.
+    """
+
     done: int = 0
     failed: int = 0
     rejected: int = 0
     in_flight: int = 0
-    quoted: int = 0
+    ahead: int = 0
     spent: int = 0
 
     @property
     def projected(self) -> int:
-        """What it all comes to, by the price book for what has not ended."""
-        return self.spent + self.quoted
+        """What it all comes to."""
+        return self.spent + self.ahead
 
 
 class Batch:
-    """One run of a batch."""
+    """One run of a batch. *ahead* is what its lines should cost, where that has been added up."""
 
-    def __init__(self, client: Client, journal: Journal, rejects: TextIO, window: int) -> None:
+    def __init__(
+        self, client: Client, journal: Journal, rejects: Rejects, window: int, ahead: int | None = None
+    ) -> None:
         self._client, self._journal, self._rejects, self._window = client, journal, rejects, window
-        self._waiting: dict[str, list[int]] = {}
-        self.progress = Progress()
+        self._waiting: dict[str, list[Line]] = {}
+        self._added_up = ahead is not None
+        self.progress = Progress(failed=journal.failed, spent=journal.spent, ahead=ahead or 0)
 
     def run(self, lines: Iterable[Line], tell: Callable[[Progress], None] = lambda _: None) -> Progress:
         """Submit every line that has no result yet, and write results until all are there."""
-        todo = self._todo(lines)
+        todo, more = self._todo(iter(lines)), True
         with self._client.follow() as follower:
-            more = True
             while more or len(follower):
                 room = min(AT_ONCE, self._window - len(follower))
-                some = list(islice(todo, room)) if more and room > 0 else []
-                more = more and (room <= 0 or len(some) == room)
-                for line, job in zip(some, self._submit(some), strict=True):
-                    self.progress.quoted += job.quote
-                    numbers = self._waiting.setdefault(job.id, [])
-                    numbers.append(line.number)
-                    if len(numbers) == 1:
-                        follower.add(job)
-                for job in follower.ended(0.0 if some else 0.5):
-                    self._ended(job)
+                some, more = handful(todo, room) if more and room > 0 else ([], more)
+                self._submit([line for line in some if line is not None], follower)
+                if len(follower):
+                    for job in follower.ended(0.0 if more and len(follower) < self._window else TELL_EVERY):
+                        self._ended(job)
                 self.progress.in_flight = len(follower)
                 tell(self.progress)
         return self.progress
 
-    def _todo(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def _todo(self, lines: Iterator[Line]) -> Iterator[Line | None]:
+        """Yield lines to submit; None for others, so that nobody waits long for the next."""
         for line in lines:
-            self.progress.read += 1
-            if self._journal.has(line.number):
+            if self._journal.has(line):
                 self.progress.done += 1
-            elif line.clip is None or (why := self._unaffordable(line)):
-                self._reject(line, line.why or why)
+                yield None
+            elif line.clip is None:
+                self._reject(line, line.why)
+                yield None
             else:
                 yield line
 
-    def _unaffordable(self, line: Line) -> str:
+    def _submit(self, lines: list[Line], follower: Follower) -> None:
+        """Write which lines are submitted, and submit them; where one is refused, one by one."""
+        self._journal.sent(lines)
         try:
-            assert line.clip is not None
-            self._client.quote(line.clip)
-        except Refused as error:
-            return str(error)
-        return ""
+            self._enter(lines, follower)
+        except Refused:
+            for line in lines:
+                try:
+                    self._enter([line], follower)
+                except Refused as error:
+                    self._reject(line, str(error))
 
-    def _submit(self, lines: list[Line]) -> list[Job]:
+    def _enter(self, lines: list[Line], follower: Follower) -> None:
         clips = []
         for line in lines:
             assert line.clip is not None
             key = line.clip.unique_key or self._journal.key(line.number)
             clips.append(line.clip.model_copy(update={"unique_key": key}))
-        return list(self._client.submit_many(clips))
+        for line, job in zip(lines, _patiently(lambda: list(self._client.submit_many(clips))), strict=True):
+            waiting = self._waiting.setdefault(job.id, [])
+            if line in waiting:
+                continue  # it was sent before one beside it was refused
+            waiting.append(line)
+            if len(waiting) == 1:
+                follower.add(job)
+                self.progress.ahead += 0 if self._added_up else job.quote
 
     def _ended(self, job: Job) -> None:
-        for number in self._waiting.pop(job.id):
-            self._journal.add(number, job)
+        cost = job.cost or 0
+        lines = self._waiting.pop(job.id)
+        for place, line in enumerate(lines):
+            self._journal.add(line.number, job, 0 if place else cost)
             self.progress.done += 1
             self.progress.failed += job.state != "succeeded"
-            self.progress.quoted -= job.quote
-        self.progress.spent += job.cost or 0
+        self.progress.ahead = max(0, self.progress.ahead - job.quote * (len(lines) if self._added_up else 1))
+        self.progress.spent += cost
 
     def _reject(self, line: Line, why: str) -> None:
         self.progress.rejected += 1
-        self._rejects.write(json.dumps({"line": line.number, "why": why, "text": line.text}, ensure_ascii=False) + "\n")
-        self._rejects.flush()
+        self._rejects.add(line, why)
+
+
+def _patiently(submit: Callable[[], list[Job]]) -> list[Job]:
+    """Submit again while the server is away: a line's key makes it one job, however often it is sent."""
+    wait, until = FIRST_WAIT, inf
+    while True:
+        try:
+            return submit()
+        except StoreUnavailable:
+            until = min(until, time.monotonic() + PATIENCE)
+            if time.monotonic() + wait > until:
+                raise
+            time.sleep(wait)
+            wait = min(LONGEST_WAIT, 2 * wait)

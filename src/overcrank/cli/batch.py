@@ -1,18 +1,24 @@
 """`overcrank batch`: any number of clips from a file or a pipe."""
 
+import io
 import json
+import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from .batch_progress import shown
 from .exits import Exit
 from .root import JSON, Command, Group
+
+if TYPE_CHECKING:
+    from ..batch.lines import Line
+    from ..batch.run import Progress
 
 
 @click.group(cls=Group)
@@ -25,73 +31,100 @@ def batch() -> None:
 @click.option("--results", type=click.Path(path_type=Path), help="Where results go; FILE.results.jsonl by itself.")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where wrong lines go; FILE.rejects.jsonl by itself.")
 @click.option("--resume", is_flag=True, help="Go on where a run with the same results file stopped.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: try lines again that failed.")
 @click.option("--strict", is_flag=True, help="Start nothing if any line is wrong.")
 @click.option("--dry-run", is_flag=True, help="Print the bill, and start nothing.")
 @click.option("--csv/--jsonl", "as_csv", default=None, help="What the lines are; by the file's name otherwise.")
 @click.option("--window", type=click.IntRange(1, 100_000), default=1000, show_default=True,
               help="Clips under way at once.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Dollars that all of it may cost.")
-@click.option("--within", type=click.FloatRange(0, min_open=True), help="Seconds in which all of it has to be done.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Dollars that what is left of it may cost.")
+@click.option("--within", type=click.FloatRange(0, min_open=True), help="Seconds in which that has to be done.")
 @click.pass_context
 def run(
-    context: click.Context, /, file: Path, results: Path | None, rejects: Path | None, resume: bool, strict: bool,
-    dry_run: bool, as_csv: bool | None, window: int, budget: float | None, within: float | None,
+    context: click.Context, /, file: Path, results: Path | None, rejects: Path | None, resume: bool,
+    retry_failed: bool, strict: bool, dry_run: bool, as_csv: bool | None, window: int, budget: float | None,
+    within: float | None,
 ) -> int:  # fmt: skip
     """Make the clips that FILE (or -, standard input) describes, one a line as JSON or CSV.
 
-    Ctrl-C stops it; what was sent goes on, and --resume picks it up. The exit code is 0 where every clip came home, 1
-    where one did not, 2 where it was not started.
+    A pipe is read as it comes, and its bill is added up meanwhile; with --strict, --dry-run, --budget or --within it is
+    read to its end first. Ctrl-C stops it; what was sent goes on, and --resume picks it up: a line that was submitted
+    has to be what it was. The exit code is 0 where every clip came home, also those of earlier runs, 1 where one did
+    not, 2 where nothing was started.
     """
-    from ..batch.bill import add_up, seconds_needed, trouble
+    from ..batch.bill import add_up, seconds_needed, trouble, warnings
     from ..batch.journal import Journal
     from ..batch.lines import looks_like_csv, read_lines
+    from ..batch.rejects import Rejects
     from ..batch.run import Batch
     from ..client import Client
     from ..money import micros
     from ..planning.wishes import wanted
     from .attach import settings
 
+    if retry_failed and not resume:
+        raise click.UsageError("--retry-failed goes with --resume")
     name = "batch" if str(file) == "-" else str(file)
     tabled = looks_like_csv(file) if as_csv is None else as_csv
+    machine = bool(context.meta.get(JSON))
     found = settings()
     client = Client(found)
+    kept = found.retention.jobs.total_seconds()
 
-    def choose(fields: dict[str, Any]) -> Any:
-        return client.plan(wanted(fields)).clip
+    def read(source: TextIO) -> "Iterator[Line]":
+        return read_lines(source, as_csv=tabled, choose=lambda fields: client.plan(wanted(fields)).clip)
 
-    with _reopened(file) as again:
-        with again() as source:
-            bill = add_up(read_lines(source, as_csv=tabled, choose=choose), client.quote)
-        needed = seconds_needed(bill, client.stats(), found.budget.window.total_seconds())
-        click.echo(_bill(bill, needed, machine=bool(context.meta.get(JSON))), err=not dry_run)
-        for line in bill.wrong if dry_run or strict else ():
-            click.echo(f"line {line.number}: {line.why}", err=True)
-        if strict and bill.rejected:
-            raise click.UsageError(f"{bill.rejected} lines are wrong and --strict is given; nothing was started")
-        limit = None if budget is None else micros(str(budget))
-        if why := trouble(bill, needed, budget=limit, within=within):
-            raise click.UsageError(f"the batch can not be done as wanted: {why}; nothing was started")
-        if dry_run:
+    def journalled() -> Journal:
+        path = results or Path(f"{name}.results.jsonl")
+        return Journal(path, resume=resume, retry_failed=retry_failed, keeps=kept)
+
+    first = strict or dry_run or budget is not None or within is not None
+    with _reopened(file, kept=first) as again:
+        journal = journalled() if resume or not dry_run else None
+        bill = None
+        if first or str(file) != "-":
+            with again() as source:
+                bill = add_up(read(source), client.quote, journal.has if journal else lambda _: False)
+            needed = seconds_needed(bill, client.stats(), found.budget.window.total_seconds())
+            if bill.first:
+                ahead = client.estimate(bill.first)
+                needed = max(needed + ahead.all_done_in - ahead.all_started_in, ahead.all_done_in)
+                for said in warnings(ahead):
+                    click.echo(f"warning: {said}", err=True)
+            click.echo(_bill(bill, needed, machine=machine), err=not dry_run)
+            for line in bill.wrong if dry_run or strict else ():
+                click.echo(f"line {line.number}: {line.why}", err=True)
+            if strict and bill.rejected:
+                raise click.UsageError(f"{bill.rejected} lines are wrong and --strict is given; nothing was started")
+            limit = None if budget is None else micros(str(budget))
+            if why := trouble(bill, needed, budget=limit, within=within):
+                raise click.UsageError(f"the batch can not be done as wanted: {why}; nothing was started")
+        if journal is None or dry_run:
             return Exit.OK
-        journal = Journal(results or Path(f"{name}.results.jsonl"), resume=resume)
-        wrong = rejects or Path(f"{name}.rejects.jsonl")
-        with journal, wrong.open("w", encoding="utf-8") as rejected, again() as source, _shown(bill.clips) as tell:
-            work = Batch(client, journal, rejected, window)
+        total = None if bill is None else bill.clips + bill.done
+        rejected = Rejects(rejects or Path(f"{name}.rejects.jsonl"), resume=resume)
+        with journal, rejected, again() as source, shown(client, total) as tell:
+            work = Batch(client, journal, rejected, window, None if bill is None else bill.total)
             try:
-                done = work.run(read_lines(source, as_csv=tabled, choose=choose), tell)
+                done = work.run(read(source), tell)
             except KeyboardInterrupt:
                 under_way = work.progress.in_flight
                 click.echo(f"stopped: {under_way} clips under way go on; --resume picks them up", err=True)
                 return Exit.INTERRUPTED
-    if not done.rejected:
-        wrong.unlink(missing_ok=True)
-    if context.meta.get(JSON):
-        counts = {"done": done.done, "failed": done.failed, "rejected": done.rejected, "results": str(journal.path)}
-        click.echo(json.dumps(counts))
-    else:
-        said = f"{done.done} done, {done.failed} failed, {done.rejected} rejected; results in {journal.path}"
-        click.echo(said, err=True)
+    click.echo(_end(done, journal.path, machine=machine), err=not machine)
     return Exit.FAILED if done.failed or done.rejected else Exit.OK
+
+
+def _end(done: "Progress", path: Path, *, machine: bool) -> str:
+    from ..money import dollars, plain
+
+    if machine:
+        return json.dumps({
+            "done": done.done, "failed": done.failed, "rejected": done.rejected, "spent_usd": plain(done.spent),
+            "results": str(path),
+        })  # fmt: skip
+    counts = f"{done.done} done, {done.failed} failed, {done.rejected} rejected"
+    return f"{counts} for {dollars(done.spent)}; results in {path}"
 
 
 def _bill(bill: Any, needed: float, *, machine: bool) -> str:
@@ -106,47 +139,20 @@ def _bill(bill: Any, needed: float, *, machine: bool) -> str:
 
 
 @contextmanager
-def _reopened(file: Path) -> Iterator[Callable[[], TextIO]]:
-    """Give a way to read the file from its beginning; a pipe is kept on disk, not in memory, to be read twice."""
+def _reopened(file: Path, *, kept: bool) -> Iterator[Callable[[], TextIO]]:
+    """Give a way to read the file from its beginning; a pipe once, unless it is *kept* on disk to be read twice."""
 
     def opened(path: Path) -> TextIO:
-        return path.open(encoding="utf-8", errors="replace", newline="")
+        return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
-    if str(file) != "-":
-        if not file.is_file():
-            raise click.UsageError(f"there is no file {file}")
+    if str(file) == "-" and kept:
+        with tempfile.NamedTemporaryFile(suffix=".lines") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+            yield lambda: opened(Path(copy.name))
+    elif str(file) == "-":
+        yield lambda: io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape", newline="")
+    elif not file.is_file():
+        raise click.UsageError(f"there is no file {file}")
+    else:
         yield lambda: opened(file)
-        return
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".lines") as kept:
-        for line in sys.stdin:
-            kept.write(line)
-        kept.flush()
-        yield lambda: opened(Path(kept.name))
-
-
-@contextmanager
-def _shown(total: int) -> Iterator[Callable[[Any], None]]:
-    """Show how far it is on a terminal: done, under way, cost so far and projected, and when it will be done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ..console.style import console
-    from ..money import dollars
-
-    out = console(error=True)
-    if not out.is_terminal:
-        yield lambda _: None
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        last = 0.0
-
-        def tell(now: Any) -> None:
-            nonlocal last
-            if time.monotonic() - last < 0.2:
-                return
-            last = time.monotonic()
-            said = f"{now.in_flight} under way, {now.failed} failed, {dollars(now.spent)} of {dollars(now.projected)}"
-            bar.update(task, completed=now.done, description=said)
-
-        yield tell

@@ -1,5 +1,7 @@
 """`overcrank hooks`: receives the provider's webhooks, so that clips are fetched the moment they are there."""
 
+from socket import socket
+
 import click
 
 from .root import Running
@@ -40,5 +42,11 @@ def hooks(host: str, port: int) -> None:
     )  # fmt: skip
     listening = config.bind_socket()
     name, number = listening.getsockname()[:2]
-    click.echo(f"hooks listening on http://{name}:{number}", err=True)
-    uvicorn.Server(config).run(sockets=[listening])
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                click.echo(f"hooks listening on http://{name}:{number}", err=True)
+
+    Server(config).run(sockets=[listening])

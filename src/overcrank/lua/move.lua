@@ -3,13 +3,13 @@
 -- between the two could send an attempt that has no money and no slot. Where it is booked in others by now, nothing moves.
 -- An attempt that is given back before it was claimed was never sent: its permit returns too.
 -- KEYS: 1 job 2 due 3 from 4 to 5 counters 6 unsent 7 news 8 attempt 9 slots 10 journal 11 open 12 wake 13 parked
---       14 afoot 15 lane 16 limits 17 lane_window 18 lane_day 19 project_window 20 project_day
+--       14 afoot 15 lane 16 limits 17 lane_window 18 lane_day 19 project_window 20 project_day 21 unique
 -- ARGV: 1 job_id 2 old 3 version 4 new 5 due_in_us 6 ttl_s 7 resend 8 booked 9 cost 10 booked_version
 --       11 attempt_ttl_s 12 window_ttl_s 13 now_us 14.. field, value
 -- RETURNS: {'moved', version, now, booked} | {'stale', state, version}
 local job, due, from, to, counters, unsent, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local attempt, slots, journal, open, wake, parked, afoot = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
-local lane, limits = KEYS[15], KEYS[16]
+local lane, limits, unique = KEYS[15], KEYS[16], KEYS[21]
 local lane_window, lane_day, project_window, project_day = KEYS[17], KEYS[18], KEYS[19], KEYS[20]
 local job_id, old, version, new, due_in_us, ttl_s, resend = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local booked, cost, booked_version = ARGV[8], num(ARGV[9]), num(ARGV[10])
@@ -40,6 +40,7 @@ if due_in_us == '' then redis.call('ZREM', due, job_id) else redis.call('ZADD', 
 if resend == '1' then redis.call('ZADD', unsent, int(now), job_id) else redis.call('ZREM', unsent, job_id) end
 if ttl_s ~= '' then -- an end
   redis.call('EXPIRE', job, ttl_s)
+  redis.call('EXPIRE', unique, attempt_ttl_s) -- never before the job's end, or its key would buy again
   redis.call('HINCRBY', counters, new, 1)
   redis.call('PUBLISH', news, job_id)
 end

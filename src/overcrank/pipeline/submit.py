@@ -112,7 +112,7 @@ def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
 def accepted(job: Job, tools: Tools, answer: answers.Accepted, **seen: str) -> Outcome:
     """Note the provider's id for a job it has accepted, what was *seen*, and when to ask how it is doing."""
     interval = tools.settings.provider.poll_interval.total_seconds()
-    wait = interval if answer.eta is None else max(SOON, answer.eta)
+    wait = interval if answer.eta is None else max(SOON, bounded(answer.eta, tools))
     if job.replaying:
         seen["replaying"] = "0"
     now = answer.eta is not None and answer.eta <= SOON  # then it is not worth coming back for
@@ -168,6 +168,11 @@ def unique(job: Job, tools: Tools) -> None:
             tools.jobs.note(job, evidence=noted(job, said))
     except OUTAGE as error:
         logger.warning("the name of job %s could not be compared with others: %s", job.id, type(error).__name__)
+
+
+def bounded(eta: float, tools: Tools) -> float:
+    """Return an ETA as far as it is believed: when the provider surely is at work no more, somebody looks."""
+    return min(eta, tools.settings.provider.horizon.total_seconds())
 
 
 def give_back(job: Job, tools: Tools, outcome: Outcome, note: str = "") -> Outcome:

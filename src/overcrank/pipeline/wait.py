@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from ..backoff import later
 from ..clock import SECOND
 from ..errors import GenerationFailed
 from ..job import Job
@@ -14,7 +15,7 @@ from ..providers.redact import clean
 from ..scripts import OBSERVED
 from .evidence import noted
 from .operator import assume
-from .submit import SOON, STOPPED_WAIT
+from .submit import SOON, STOPPED_WAIT, bounded
 from .tools import Tools
 
 POLICY = frozenset({"content_policy", "moderated"})
@@ -22,6 +23,8 @@ POLICY = frozenset({"content_policy", "moderated"})
 
 MISSED_LOOKS, MISSED_FOR = 5, 300 * SECOND
 """How many looks in a row have to tell nothing, and over how long (µs), before a generation is given up."""
+SPREAD = 0.1
+"""Looks after the first come up to this part later: jobs that were accepted together are not looked at together."""
 
 SLOWING = 4
 """The wait between two looks is this part of the time since the provider accepted the job, within its bounds."""
@@ -36,7 +39,9 @@ def wait(job: Job, tools: Tools) -> Outcome:
     match tools.provider.status(job.generation_id, job.status_url):
         case answers.Running(progress, eta):
             seen: dict[str, Any] = {} if progress is None else {"progress": f"{progress:g}"}
-            return again(job, tools, interval(job, tools) if eta is None else max(SOON, eta), missed=0, **seen)
+            looks = int(job.stored.get("looks", 0))
+            seconds = later(promised(job, tools, eta, looks), SPREAD)
+            return again(job, tools, seconds, missed=0, looks=looks + 1, **seen)
         case answers.Completed() as there:
             return completed(job, tools, there)
         case answers.Failed() as failed:
@@ -44,9 +49,24 @@ def wait(job: Job, tools: Tools) -> Outcome:
         case answers.Stopped(_, message):  # a look that is refused stops nobody: the next paid call finds out
             return missed(job, tools, STOPPED_WAIT, message)
         case answers.Unavailable(message, retry_after):
+            tools.jobs.rest(retry_after or 0)  # the others need not be told one by one
             return missed(job, tools, max(interval(job, tools), retry_after or 0), message)
         case answers.Missing(message):
             return missed(job, tools, interval(job, tools), message, tools.settings.provider.horizon)
+
+
+def promised(job: Job, tools: Tools, eta: float | None, looks: int) -> float:
+    """Return seconds until the next look, by what the provider says that it still needs.
+
+    Its first word past the ETA it gave at first is believed. One that goes on saying "soon" is asked ever less often,
+    and one that says "in a thousand years" is asked all the same.
+    """
+    slowest = interval(job, tools)
+    if eta is None:
+        return slowest
+    fastest = tools.settings.provider.poll_interval.total_seconds()
+    least = SOON if looks == 0 else min(slowest, fastest * 2.0 ** min(looks - 1, 30))
+    return max(least, bounded(eta, tools))
 
 
 def interval(job: Job, tools: Tools) -> float:

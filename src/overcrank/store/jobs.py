@@ -37,6 +37,8 @@ ANEW = {
     "runs": 0,
 }
 """What a new attempt knows nothing of: it is another one's."""
+LONGEST_REST = 30.0
+"""Seconds that all looks wait at most where one was refused: among those due may be one that a crash left."""
 
 TOLD = ""
 """What stands for a Celery request that has been given its result."""
@@ -95,7 +97,6 @@ class Jobs:
             boost_us=BOOST_US[clip.priority],
             sent=sent,
             unique=(clip.project, clip.unique_key) if clip.unique_key else None,
-            unique_ttl_s=self.retention_s,
             client=pipeline,
         )
 
@@ -185,6 +186,7 @@ class Jobs:
             unsent=unsent,
             booked=booked,
             project=job.project,
+            unique=job.clip.unique_key if ends else None,
             keep_for=keep_for(self._retention),
         )
         if answer[0] != "moved":
@@ -230,6 +232,16 @@ class Jobs:
         pipe.set(key, attempt, nx=True, ex=self.retention_s)
         pipe.get(key)
         return str(pipe.execute()[-1] or attempt)
+
+    def rest(self, seconds: float) -> None:
+        """Note that the provider asked for no status calls for a while; half a minute of that is believed."""
+        wait = min(seconds, LONGEST_REST)
+        if wait > 0:
+            self.redis.set(self.keys.tick("rest"), 1, px=max(1, round(wait * 1000)))
+
+    def resting(self) -> bool:
+        """Tell whether it asked for that; jobs that are due wait meanwhile."""
+        return bool(self.redis.exists(self.keys.tick("rest")))
 
     def begun(self, job: Job) -> int:
         """Count a look at the job; return how many have begun and not come back, this one among them."""

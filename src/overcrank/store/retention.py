@@ -73,7 +73,8 @@ class Retention:
 
     def _confirmed(self, ids: Sequence[str]) -> list[str]:
         """Return those of the jobs that the archive has; what it lacks is written first, whatever clock said when."""
-        lacking = [job_id for job_id in ids if job_id not in self._archive.known(ids)]
+        known = self._archive.known(ids)
+        lacking = [job_id for job_id in ids if job_id not in known]
         if not lacking:
             return list(ids)
         there = self._jobs.get_many(lacking)

@@ -41,10 +41,17 @@ def application(marker: Marker, keys: Sequence[bytes]) -> Starlette:
         except OUTAGE as error:
             logger.warning("a webhook could not be noted: %s", error)
             return _say(503, "try again")  # and if nobody does: the job is looked at all the same
+        if said is None:
+            return _say(503, "it is not known yet that this was begun; try again")
         return _say(200, said)
 
-    def _mark(message_id: bytes, job_id: str, body: bytes) -> str:
-        return "it came before" if marker.seen(message_id) else marker.mark(job_id, body)
+    def _mark(message_id: bytes, job_id: str, body: bytes) -> str | None:
+        if marker.seen(message_id):
+            return "it came before"
+        said = marker.mark(job_id, body)
+        if said is not None:
+            marker.remember(message_id)
+        return said
 
     async def health(_: Request) -> Response:
         return _say(200, "ok")
