@@ -20,6 +20,7 @@ from overcrank.money import dollars
 from overcrank.outcome import Ended, Hold, Next, Park, Retry
 from overcrank.pipeline import flow, share
 from overcrank.pipeline.cancel import cancel
+from overcrank.planning.physics import settled
 from tasks.announce import announce, retell, started
 from tasks.poll import attend
 from workers.app import app
@@ -113,7 +114,7 @@ def _enter(process: Process, request: Any, previous: Any, fields: dict[str, Any]
     for priority, name in wire.QUEUES.items():
         if name == queue and "priority" not in fields:
             fields = {**fields, "priority": priority}
-    clip = read_clip(fields)
+    clip = settled(read_clip(fields))
     recipe(clip)
     settings = process.runtime.settings
     quote = process.runtime.prices.quote(clip, settings.provider.model)

@@ -84,6 +84,12 @@ class Job:
         return self.state in ENDS
 
     @property
+    def chosen(self) -> dict[str, dict[str, Any]]:
+        """What was chosen where nothing was said, each with its value and why."""
+        why = self.clip.physics_why
+        return {"physics_strength": {"value": self.clip.physics_strength, "why": why}} if why else {}
+
+    @property
     def exception(self) -> JobError | None:
         """The error the job ended with, or None."""
         return job_error(*self.error) if self.error else None
@@ -96,6 +102,7 @@ class Job:
         return {
             "job_id": self.id,
             **self.file,
+            "chosen": self.chosen,
             "cost_usd": plain(self.cost or 0),
             "quote_usd": plain(self.quote),
             "generation_id": self.generation_id,
@@ -110,6 +117,7 @@ class Job:
             "priority": str(self.priority),
             "project": self.project,
             "clip": self.clip.model_dump(mode="json"),
+            "chosen": self.chosen,
             "quote_usd": plain(self.quote),
             "cost_usd": None if self.cost is None else plain(self.cost),
             "attempt": self.attempt_no,

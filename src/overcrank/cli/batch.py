@@ -48,7 +48,6 @@ def run(
     from ..batch.run import Batch
     from ..client import Client
     from ..money import micros
-    from ..planning.wishes import wanted
     from .attach import settings
 
     name = "batch" if str(file) == "-" else str(file)
@@ -57,7 +56,7 @@ def run(
     client = Client(found)
 
     def choose(fields: dict[str, Any]) -> Any:
-        return client.plan(wanted(fields)).clip
+        return client.plan(fields).clip
 
     with _reopened(file) as again:
         with again() as source:

@@ -34,6 +34,7 @@ def job_card(job: Job) -> Table:
         ("state", state(job.state)),
         ("clip", clip.line),
         ("prompt", Text(clip.prompt)),
+        *[(name.replace("_", " "), f"{one['value']:g}: {one['why']}") for name, one in job.chosen.items()],
         ("priority", priority(job.priority)),
         ("project", job.project),
         ("quote", dollars(job.quote)),

@@ -87,6 +87,7 @@ def side_file(job: Job, file: Mapping[str, Any], **moments: int) -> dict[str, An
         "job_id": job.id,
         "generation_id": job.generation_id,
         "request": job.clip.model_dump(mode="json"),
+        "chosen": job.chosen,
         "cost_usd": plain(job.cost or 0),
         "quote_usd": plain(job.quote),
         "timings": {name: iso(moment) for name, moment in {**job.moments, **moments}.items()},
