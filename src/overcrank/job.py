@@ -90,6 +90,19 @@ class Job:
         return {"physics_strength": {"value": self.clip.physics_strength, "why": why}} if why else {}
 
     @property
+    def unmade(self) -> dict[str, str]:
+        """The steps that could not be done to the clip, and why."""
+        made: Mapping[str, Any] = (self.file or {}).get("made", {})
+        return {name: str(what["error"]) for name, what in made.items() if "error" in what}
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether the clip is here, and what it was asked to be delivered as could not be made of it."""
+        file = self.file or {}
+        asked = self.clip.deliver_fps is not None or self.clip.speed is not None
+        return self.state is State.SUCCEEDED and asked and (file.get("delivered") or file).get("url") == file.get("url")
+
+    @property
     def exception(self) -> JobError | None:
         """The error the job ended with, or None."""
         return job_error(*self.error) if self.error else None

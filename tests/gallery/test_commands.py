@@ -125,6 +125,32 @@ def test_gallery_writes_a_page_of_the_jobs_that_were_named(client, tmp_path) -> 
     assert Exit.NOT_FOUND == run("gallery", second.id[:-1] + "0", "--to", str(page)).exit_code or second.id[-1] == "0"
 
 
+def test_a_projects_jobs_are_the_latest_of_the_project(client, tmp_path) -> None:
+    """Not those among the latest of all."""
+    client.submit({"prompt": "mine", "project": "film"})
+    list(client.submit_many({"prompt": f"other {number}"} for number in range(5)))
+    assert "1 job on" in run("gallery", "--project", "film", "--latest", "2", "--to", str(tmp_path / "g.html")).stdout
+    assert "2 jobs on" in run("gallery", "--latest", "2", "--to", str(tmp_path / "g.html")).stdout
+
+
+def test_a_batch_is_named_by_its_results(client, tmp_path) -> None:
+    """Its jobs in the order of its lines, each once; what is gone is told, and another file is refused."""
+    jobs, results = (
+        list(client.submit_many([{"prompt": "one"}, {"prompt": "two"}, {"prompt": "three"}])),
+        tmp_path / "r",
+    )
+    lines = [(2, jobs[1].id), (1, jobs[0].id), (3, jobs[1].id), (4, jobs[0].id[:-4] + "0000")]
+    entries = [{"batch": "b"}, *({"line": line, "id": job_id} for line, job_id in lines)]
+    results.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    result = run("gallery", "--batch", str(results), "--to", str(tmp_path / "g.html"))
+    assert (Exit.OK, True) == (result.exit_code, "its record is no longer kept" in result.stderr)
+    html = (tmp_path / "g.html").read_text()
+    assert -1 < html.index("<h2>one</h2>") < html.index("<h2>two</h2>")
+    assert ("three" in html, "2 jobs on" in result.stdout) == (False, True)
+    results.write_text('{"line": 1}\n')
+    assert Exit.USAGE == run("gallery", "--batch", str(results)).exit_code
+
+
 def test_the_page_opens_where_nothing_is(client, tmp_path) -> None:
     """An empty batch is a page that says so."""
     run("gallery", "--to", str(tmp_path / "deep" / "g.html"))

@@ -54,7 +54,9 @@ class Journal:
         self._write({
             "line": number, "id": job.id, "state": str(job.state), "url": result.get("url"),
             "sha256": result.get("sha256"), "cost_usd": job.as_dict()["cost_usd"],
-            "error": job.error[1] if job.error else None,
+            "error": job.error[1] if job.error else None, "delivered": result.get("delivered"),
+            "made": {name: what["url"] for name, what in result.get("made", {}).items() if "url" in what},
+            "differs": result.get("differs", []), "unmade": job.unmade,
         })  # fmt: skip
         self.written += 1
 

@@ -93,7 +93,7 @@ class Batch:
         for number in self._waiting.pop(job.id):
             self._journal.add(number, job)
             self.progress.done += 1
-            self.progress.failed += job.state != "succeeded"
+            self.progress.failed += job.state != "succeeded" or job.falls_short
             self.progress.quoted -= job.quote
         self.progress.spent += job.cost or 0
 

@@ -40,7 +40,7 @@ def run(
     """Make the clips that FILE (or -, standard input) describes, one a line as JSON or CSV.
 
     Ctrl-C stops it; what was sent goes on, and --resume picks it up. The exit code is 0 where every clip came home, 1
-    where one did not, 2 where it was not started.
+    where one did not or could not be made what it was asked to be delivered as, 2 where it was not started.
     """
     from ..batch.bill import add_up, seconds_needed, trouble
     from ..batch.journal import Journal

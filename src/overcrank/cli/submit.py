@@ -52,7 +52,8 @@ def submit(
 ) -> int:
     """Enqueue the clip that PROMPT describes, and print the job's id and price.
 
-    The exit code is 0 where every awaited clip came home, 1 where one did not, 7 where the time was up.
+    The exit code is 0 where every awaited clip came home, 1 where one did not or could not be made what --deliver-fps
+    or --speed asked for, 7 where the time was up.
     """
     from ..client import Client
     from .attach import settings
@@ -105,7 +106,7 @@ def _follow(client: Any, jobs: list[Any], timeout: float | None, *, machine: boo
             click.echo(json.dumps(done.as_dict()))
         else:
             out.print(ended(done))
-        if done.state != "succeeded":
+        if done.state != "succeeded" or done.falls_short:
             worst = Exit.FAILED
     return worst
 
