@@ -4,7 +4,7 @@ import pytest
 
 from overcrank.clip import Clip, Extra
 from overcrank.errors import InvalidClip
-from overcrank.media.recipe import recipe
+from overcrank.media.recipe import delivers, recipe
 from overcrank.media.steps import EXTRAS, Step
 
 CHECK = Step("check", {})
@@ -34,6 +34,20 @@ def test_a_mode_comes_to_one_delivery(fields, expected) -> None:
     """Each mode has one way in which it is delivered, and none where the original is what was wanted."""
     made = recipe(Clip(prompt="x", **fields))
     assert (expected, (CHECK, expected) if expected else (CHECK,)) == (made.delivery, made.steps)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, (600, 30)),
+        ({"mode": "plain", "fps": 60}, (300, 60)),
+        ({"mode": "time_lapse", "duration": 60, "speed": 300}, (6, 30)),
+        ({"mode": "hyperlapse", "fps": 24, "duration": 1}, (6, 24)),
+    ],
+)
+def test_what_is_delivered_is_known_to_the_frame(fields, expected) -> None:
+    """Slow motion keeps every frame; a time lapse keeps those of its moments."""
+    assert expected == delivers(Clip(prompt="x", **fields))
 
 
 def test_extras_come_in_one_order_and_once() -> None:

@@ -48,8 +48,7 @@ def recipe(clip: Clip) -> Recipe:
     Raises:
         InvalidClip: it can not be made of such a clip; the message says what can.
     """
-    frames = round(clip.duration * clip.fps)
-    film = Film(Fraction(frames, clip.fps), Fraction(clip.fps), frames, 0, 0, "")
+    film = _original(clip)
     usual = min(clip.fps, USUAL_FPS)  # frames are left out and never invented
     beside = tuple(Step(name, {"fps": usual} if name == "light" else {}) for name in map(str, clip.extras))
     try:
@@ -85,3 +84,18 @@ def way_home(clip: Clip) -> float:
     A second is for the download; each step takes a fifth of the clip's length at the most, as measured.
     """
     return 1 + clip.duration / 5 * (len(recipe(clip).steps) - 1)
+
+
+def delivers(clip: Clip) -> tuple[int, int]:
+    """Return how many frames are delivered of *clip*, and how many a second."""
+    film, delivery = _original(clip), recipe(clip).delivery
+    if delivery is None:
+        return film.frames, clip.fps
+    fps = delivery.options["fps"]
+    return film.frames if delivery.name == "slow" else sampled(film, fps, delivery.options["speed"]), fps
+
+
+def _original(clip: Clip) -> Film:
+    """Return what the provider makes of *clip*."""
+    frames = round(clip.duration * clip.fps)
+    return Film(Fraction(frames, clip.fps), Fraction(clip.fps), frames, 0, 0, "")
