@@ -61,9 +61,7 @@ def made_differs(clip: Clip, wanted: Recipe, done: Mapping[str, Mapping[str, Any
         if "error" in what:
             found.append(f"{step.name} is missing" + (": the original is delivered" if step == wanted.delivery else ""))
         elif step.name in COMPARED:
-            expected = after(film, step)
-            found += _unlike("delivered" if step == wanted.delivery else step.name, what, expected)
-            film = expected if step == wanted.delivery else film
+            found += _unlike("delivered" if step == wanted.delivery else step.name, what, after(film, step))
     return found
 
 
