@@ -36,7 +36,9 @@ def ours(house: House, *more: str) -> Figures:
         house.start("overcrank", "worker", "--slots", "16", "--name", f"w{number}", *more, ready="ready: ")
 
     def enqueue() -> None:
-        clips = ({"prompt": f"a ball bounces, take {n}", "duration": 5} for n in range(house.load.jobs))
+        clips = (
+            {"prompt": f"a ball bounces, take {n}", "mode": "plain", "duration": 5} for n in range(house.load.jobs)
+        )
         for _ in client.submit_many(clips):
             pass
 

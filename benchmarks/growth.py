@@ -28,12 +28,14 @@ def measure(queued: int, flying: int, jobs: int) -> dict[str, float]:
         settled(house)
         client = Client(load_settings())
         house.start("overcrank", "worker", "--slots", "32", "--name", "all", ready="ready: ")
-        for _ in client.submit_many({"prompt": f"flies {n}"} for n in range(flying)):
+        for _ in client.submit_many({"prompt": f"flies {n}", "mode": "plain"} for n in range(flying)):
             pass
         _until(lambda: client.stats()["at_provider"] >= flying, 900)
         house.stop()
         house.sandbox.configure(generation_seconds=0.0)
-        for _ in client.submit_many(({"prompt": f"waits {n}"} for n in range(queued)), priority="bulk"):
+        for _ in client.submit_many(
+            ({"prompt": f"waits {n}", "mode": "plain"} for n in range(queued)), priority="bulk"
+        ):
             pass
         for role in ("urgent", "wait", "fetch"):
             house.start("overcrank", "worker", "--role", role, "--slots", "16", "--name", role, ready="ready: ")
@@ -41,7 +43,7 @@ def measure(queued: int, flying: int, jobs: int) -> dict[str, float]:
         latency = [_one(client, n) for n in range(20)]
         house.redis.config_resetstat()
         with Watch([process.pid for process in house.processes]) as watch:
-            clips = ({"prompt": f"urgent {n}"} for n in range(jobs))
+            clips = ({"prompt": f"urgent {n}", "mode": "plain"} for n in range(jobs))
             for job in list(client.submit_many(clips, priority="urgent")):
                 client.wait(job, timeout=120)
         scripts: Any = house.redis.info("commandstats")["cmdstat_evalsha"]

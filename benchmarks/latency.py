@@ -30,7 +30,7 @@ def measure(jobs: int, hooks: bool) -> dict[str, float]:
         submitted, posted, ended = [], [], []
         for n in range(jobs):
             begun = time.time()
-            job = client.submit({"prompt": f"take {n}", "duration": 5})
+            job = client.submit({"prompt": f"take {n}", "mode": "plain", "duration": 5})
             submitted.append(time.time() - begun)
             job = client.wait(job, timeout=60)
             ended.append(time.time() - begun)

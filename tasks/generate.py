@@ -19,6 +19,7 @@ from overcrank.money import dollars
 from overcrank.outcome import Ended, Hold, Next, Park, Retry
 from overcrank.pipeline import flow, share
 from overcrank.pipeline.cancel import cancel
+from overcrank.planning.physics import settled
 from tasks.announce import AWAY, announce, retell, started, tell
 from tasks.poll import attend
 from workers.app import app
@@ -130,7 +131,7 @@ def _enter(process: Process, request: Any, previous: Any, fields: dict[str, Any]
     """Write the job of a message that carries a clip's own fields; a repeated message finds it there."""
     if app.backend.get_state(request.id) == states.REVOKED:  # before any worker knew of it, so no record says so
         raise Cancelled("it was revoked before it was sent")
-    clip = clip_of(previous, fields, request.delivery_info)
+    clip = settled(clip_of(previous, fields, request.delivery_info))
     settings = process.runtime.settings
     quote = process.runtime.prices.quote(clip, settings.provider.model)
     if quote > settings.budget.cap and quote > process.runtime.ledger.window().cap:

@@ -66,7 +66,9 @@ def test_the_table_gives_the_tutorials_numbers(expected: int, fields: dict[str, 
 @given(st.floats(1, 60), st.integers(24, 240), st.floats(0, 1), st.sampled_from(["720p", "1080p", "4K"]))
 def test_every_quote_is_a_positive_whole_number(duration: float, fps: int, strength: float, size: str) -> None:
     """Whatever is asked for, by either rule."""
-    asked = clip(duration=duration, fps=fps, physics_strength=strength, resolution=size)
+    asked = clip(
+        duration=duration, fps=min(fps, 120) if size == "4K" else fps, physics_strength=strength, resolution=size
+    )
     for book in (BOOK, tabled()):
         quote = book.quote(asked, MODEL)
         assert isinstance(quote, int)
@@ -80,7 +82,26 @@ def test_more_never_costs_less(duration: int, fps: int) -> None:
         base = book.quote(clip(duration=duration, fps=fps), MODEL)
         assert base <= book.quote(clip(duration=duration + 1, fps=fps), MODEL)
         assert base <= book.quote(clip(duration=duration, fps=fps + 1), MODEL)
-        assert base <= book.quote(clip(duration=duration, fps=fps, resolution="4K"), MODEL)
+        if fps <= 120:
+            assert base <= book.quote(clip(duration=duration, fps=fps, resolution="4K"), MODEL)
+
+
+@pytest.mark.parametrize("fps", [121, 240])
+def test_a_size_has_its_fastest(fps) -> None:
+    """More frames a second than the book has a price for at 4K are refused, with what is possible; 120 are not."""
+    for book in (BOOK, tabled()):
+        with pytest.raises(UnknownPrice, match=f"no price for {fps} frames a second at 3840x2160: ask for 120 at the"):
+            book.quote(clip(fps=fps, resolution="4K"), MODEL)
+        assert 0 < book.quote(clip(fps=120, resolution="4K"), MODEL)
+
+
+@given(st.integers(24, 240), st.floats(0, 1), st.sampled_from(["720p", "1080p"]))
+def test_a_time_lapse_costs_its_row_or_the_formula_if_that_is_more(fps, strength, size) -> None:
+    """It is never quoted below what its own row of the book says."""
+    fields = {"fps": fps, "physics_strength": strength, "resolution": size, "duration": 5}
+    lapse = BOOK.quote(clip(mode="time_lapse", **fields), MODEL)
+    other = BOOK.quote(clip(mode="hyperlapse", **fields), MODEL)
+    assert max(other, 2_250_000 // (2 if size == "720p" else 1)) == lapse
 
 
 def test_an_unknown_model_size_or_speed_is_refused() -> None:

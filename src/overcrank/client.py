@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal, TypeVar
@@ -21,11 +21,13 @@ from .follow import Follower, handful
 from .ids import new_id
 from .job import Job
 from .lifecycle import IN_FLIGHT, State
-from .media.recipe import recipe
+from .media.recipe import recipe, way_home
 from .money import dollars, plain
 from .pipeline import verdict
 from .pipeline.cancel import cancel
 from .pipeline.share import of_use
+from .planning import wishes
+from .planning.physics import settled
 from .planning.planner import Plan, Wanted, plan
 from .planning.reuse import keyed, shared
 from .runtime import Runtime
@@ -143,7 +145,7 @@ class Client:
         if priority is not None:
             fields = fields.model_dump(exclude_unset=True) if isinstance(fields, Clip) else dict(fields)
             fields["priority"] = priority
-        checked = read_clip(fields)
+        checked = settled(read_clip(fields))
         recipe(checked)
         if checked.deadline and not checked.unique_key:  # with a key, it may stand for a job that is there
             now = self._asked(self._jobs.about_now)
@@ -283,21 +285,30 @@ class Client:
             InvalidClip: a field is wrong. UnknownPrice: one can not be priced. StoreUnavailable: Redis is away.
         """
         batch = [clips] if isinstance(clips, Clip | dict | str) else list(clips)
-        read = [read_clip({"prompt": clip} if isinstance(clip, str) else clip) for clip in batch]
+        read = [settled(read_clip({"prompt": clip} if isinstance(clip, str) else clip)) for clip in batch]
         priced = [(clip, self._runtime.prices.quote(clip, self.settings.provider.model)) for clip in read]
         return self._asked(lambda: self._runtime.foresight.estimate(priced))
 
     def plan(self, wanted: Wanted | Clip | dict[str, Any] | str, **given: Any) -> Plan:
         """Return the cheapest clip that is good enough, what else there was, and what that saves; nothing is enqueued.
 
-        *given* is what `Wanted` holds besides the clip: purpose, quality, budget in µ$, within in ms, scene.
+        *given* is what the columns of a manifest and the options of the command line say, by the same names: purpose,
+        quality (of 10), budget (dollars), ready_in (seconds, or a moment) and scene. What has to be ready is looked
+        ahead for: the queue, the rate and the budget's windows count, and the way home does.
 
         Raises:
+            InvalidClip: a field is wrong, or can not be delivered so. UnknownPrice: the book has no row for it.
+            StoreUnavailable: `ready_in` was said and Redis is away.
             NoPlan: nothing on offer is what is wanted; the message names what comes nearest.
         """
         if not isinstance(wanted, Wanted):
-            wanted = Wanted(read_clip({"prompt": wanted} if isinstance(wanted, str) else wanted), **given)
-        return plan(wanted, self._runtime.prices, self.settings.provider.model)
+            fields: Any = {"prompt": wanted} if isinstance(wanted, str) else wanted
+            fields = fields.model_dump(exclude_unset=True) if isinstance(fields, Clip) else fields
+            wanted = wishes.wanted({**fields, **given})
+        if wanted.within is not None:
+            starts = self.estimate(wanted.clip).starts_in
+            wanted = replace(wanted, delay=round((starts + way_home(wanted.clip)) * 1000))
+        return plan(wanted, self._runtime.prices, self.settings.provider.model, recipe)
 
     # follow
 

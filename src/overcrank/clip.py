@@ -36,8 +36,16 @@ class Mode(StrEnum):
     """How the clip shows time."""
 
     SLOW_MOTION = "slow_motion"
+    """Played slower than it was taken."""
+
     TIME_LAPSE = "time_lapse"
+    """Played faster."""
+
     HYPERLAPSE = "hyperlapse"
+    """Played faster, the camera held still."""
+
+    PLAIN = "plain"
+    """As it is: the vendor has no word for it, so it is sent none, and nothing is made of the clip."""
 
 
 class Extra(StrEnum):
@@ -171,7 +179,7 @@ class Clip(BaseModel):
     ] = Field(description=f"text of 1 to {PROMPT_LENGTH} characters")
     negative_prompt: Text = Field("", description=f"text of at most {PROMPT_LENGTH} characters")
     mode: Annotated[Mode, BeforeValidator(_named)] = Field(
-        Mode.SLOW_MOTION, strict=False, description="slow_motion, time_lapse or hyperlapse"
+        Mode.SLOW_MOTION, strict=False, description="slow_motion, time_lapse, hyperlapse or plain"
     )
     duration: float = Field(5, ge=SHORTEST, le=LONGEST, description=f"seconds, {SHORTEST} to {LONGEST}")
     fps: int = Field(
@@ -182,7 +190,10 @@ class Clip(BaseModel):
     )
     seed: int | None = Field(None, ge=0, le=2_147_483_647, description="a whole number from 0 to 2147483647, or none")
     guidance_scale: float = Field(7.5, ge=0, le=20, description="a number from 0 to 20")
-    physics_strength: float = Field(0.85, ge=0, le=1, description="a number from 0 (off) to 1")
+    physics_strength: float = Field(
+        0.85, ge=0, le=1, description="a number from 0 (off) to 1; where none is given, the prompt tells"
+    )
+    physics_why: Text | None = Field(None, description="why the strength is what it is, where it was chosen for you")
     priority: Annotated[Priority, BeforeValidator(_priority)] = Field(
         Priority.NORMAL,
         strict=False,

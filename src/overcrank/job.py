@@ -106,6 +106,25 @@ class Job:
         return self.state in ENDS
 
     @property
+    def chosen(self) -> dict[str, dict[str, Any]]:
+        """What was chosen where nothing was said, each with its value and why."""
+        why = self.clip.physics_why
+        return {"physics_strength": {"value": self.clip.physics_strength, "why": why}} if why else {}
+
+    @property
+    def unmade(self) -> dict[str, str]:
+        """The steps that could not be done to the clip, and why."""
+        made: Mapping[str, Any] = (self.file or {}).get("made", {})
+        return {name: str(what["error"]) for name, what in made.items() if "error" in what}
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether the clip is here, and what it was asked to be delivered as could not be made of it."""
+        file = self.file or {}
+        asked = self.clip.deliver_fps is not None or self.clip.speed is not None
+        return self.state is State.SUCCEEDED and asked and (file.get("delivered") or file).get("url") == file.get("url")
+
+    @property
     def exception(self) -> JobError | None:
         """The error the job ended with, or None."""
         return job_error(*self.error) if self.error else None
@@ -118,6 +137,7 @@ class Job:
         return {
             "job_id": self.id,
             **self.file,
+            "chosen": self.chosen,
             "cost_usd": plain(self.cost or 0),
             "quote_usd": plain(self.quote),
             "generation_id": self.generation_id,
@@ -132,6 +152,7 @@ class Job:
             "priority": str(self.priority),
             "project": self.project,
             "clip": self.clip.model_dump(mode="json"),
+            "chosen": self.chosen,
             "quote_usd": plain(self.quote),
             "cost_usd": None if self.cost is None else plain(self.cost),
             "attempt": self.attempt_no,

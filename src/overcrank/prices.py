@@ -66,6 +66,12 @@ class PriceBook:
         size = entry["resolutions"].get(clip.resolution)
         if size is None:
             raise UnknownPrice(f"{model} has no price at {clip.resolution}; it has {', '.join(entry['resolutions'])}")
+        fastest = entry.get("fastest", {}).get(clip.resolution, clip.fps)
+        if clip.fps > fastest:
+            raise UnknownPrice(
+                f"{model} has no price for {clip.fps} frames a second at {clip.resolution}: ask for {fastest} at the "
+                "most, or for a smaller size"
+            )
         rate = self._by_formula(clip, entry) if entry["rule"] == "formula" else self._by_table(clip, entry, model)
         try:
             amount = micros(Decimal(repr(clip.duration)) * rate * Decimal(size))
@@ -79,7 +85,10 @@ class PriceBook:
     def _by_formula(clip: Clip, entry: dict[str, Any]) -> Decimal:
         rule = entry["formula"]
         speed = Decimal(clip.fps) / Decimal(rule["reference_fps"])
-        return Decimal(rule["base"]) * speed * (1 + Decimal(rule["physics"]) * Decimal(repr(clip.physics_strength)))
+        rate = Decimal(rule["base"]) * speed * (1 + Decimal(rule["physics"]) * Decimal(repr(clip.physics_strength)))
+        if clip.mode is Mode.TIME_LAPSE and "time_lapse" in entry:
+            return max(rate, Decimal(entry["time_lapse"]["table"]))
+        return rate
 
     @staticmethod
     def _by_table(clip: Clip, entry: dict[str, Any], model: str) -> Decimal:
@@ -119,8 +128,10 @@ class PriceBook:
             }
         else:
             numbers |= {("table", fps): text for fps, text in self._rows("models", model, "table").items()}
-            if "time_lapse" in self.models[model]:
-                numbers["time_lapse", "table"] = self._get("models", model, "time_lapse", "table")
+        if "time_lapse" in self.models[model]:
+            numbers["time_lapse", "table"] = self._get("models", model, "time_lapse", "table")
+        if "fastest" in self.models[model]:
+            self._check_fastest(model)
         for path, text in numbers.items():
             try:
                 fine = not isinstance(text, float | bool) and Decimal(text).is_finite() and Decimal(text) >= 0
@@ -135,3 +146,13 @@ class PriceBook:
                 raise ConfigError(
                     f'the price book {self.name}: {where} is {text!r}; an amount is a string such as "0.15"'
                 )
+
+    def _check_fastest(self, model: str) -> None:
+        for size, fps in self._rows("models", model, "fastest").items():
+            where = f"the price book {self.name}: models.{model}.fastest.{size}"
+            if size not in self.models[model]["resolutions"]:
+                raise ConfigError(
+                    f"{where} is for a size that has no price; there is {', '.join(self.models[model]['resolutions'])}"
+                )
+            if type(fps) is not int or fps <= 0:
+                raise ConfigError(f"{where} is {fps!r}; frames a second are a whole number such as 120")

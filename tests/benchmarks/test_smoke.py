@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from overcrank.money import dollars
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
-import plot  # noqa: E402  (a program beside this one, not a package)
+import media_savings  # noqa: E402  (programs beside this one, not a package)
+import plot  # noqa: E402
 
 
 def bench(name: str, *arguments: str, results: Path) -> dict[str, object]:
@@ -44,6 +48,25 @@ def test_enqueue_tells_all_its_figures(tmp_path: Path) -> None:
     found = bench("enqueue", "--jobs", "200", results=tmp_path / "r")
     assert isinstance(found["enqueue"], dict)
     assert {"cpu_ms_a_job", "bytes_a_job", "submit_ms", "stats_ms"} <= set(found["enqueue"])
+
+
+def test_the_savings_in_the_docs_are_those_of_the_program() -> None:
+    """The percentage in the README and the table in the docs are what the price book makes of the fifty requests."""
+    found = media_savings.bill(media_savings.batch())
+    _, naive, planned = found["all"]
+    assert f"costs {round(100 * (naive - planned) / naive)} % less" in " ".join(
+        (ROOT / "README.md").read_text().split()
+    )
+    for name, (clips, naive, planned) in found.items():
+        row = f"{name:10}{clips:6}{dollars(naive):>14}{dollars(planned):>14}{100 * (naive - planned) / naive:7.1f}%"
+        assert row in (ROOT / "docs" / "planning.md").read_text()
+
+
+def test_real_jobs_cost_what_the_book_says() -> None:
+    """Ledger and bill agree, naive and planned, and a request that is made twice is paid for once where it may be."""
+    plans = media_savings.batch(8)
+    _, naive, planned = media_savings.bill(plans)["all"]
+    assert {"naive": (naive, naive), "planned": (planned, planned)} == media_savings.measured(plans)
 
 
 def test_a_chart_is_an_svg(tmp_path: Path) -> None:

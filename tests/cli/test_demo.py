@@ -9,6 +9,16 @@ from pathlib import Path
 import pytest
 
 from overcrank.cli.demo_plan import FAULTS, Play
+from overcrank.cli.demo_verdict import undelivered
+from overcrank.clip import Clip, Priority
+from overcrank.job import Job
+from overcrank.lifecycle import State
+from overcrank.sandbox.clips import ClipShape, render
+
+
+def clip_of(fps: int, frames: int) -> bytes:
+    """Return a small film."""
+    return render(ClipShape((320, 180), fps, frames, 0, 9.81, "still"))
 
 
 def test_the_same_seed_is_the_same_play():
@@ -26,6 +36,30 @@ def test_every_play_has_what_it_takes(seed: int):
     }
     assert 2 * play.cap < play.total
     assert sorted(FAULTS) == sorted((stage, fault) for _, stage, fault in play.faults)
+
+
+def test_what_was_delivered_is_looked_into(tmp_path: Path):
+    """A name alone is no proof: frames, rate and length count, and what a picture begins with."""
+    film, asked = tmp_path / "x.mp4", {"deliver_fps": 30, "fps": 60, "duration": 1, "extras": "poster"}
+    film.write_bytes(clip_of(60, 60))
+    slow, poster = tmp_path / "x-slow.mp4", tmp_path / "x-poster.jpg"
+    slow.write_bytes(clip_of(30, 60))
+    poster.write_bytes(b"\xff\xd8\xff")
+    file = {
+        "url": film.as_uri(), "delivered": {"url": slow.as_uri()}, "made": {"poster": {"url": poster.as_uri()}}
+    }  # fmt: skip
+
+    def found(**changed) -> list[str]:
+        request = Clip(prompt="x", **asked).model_dump_json(exclude_defaults=True)
+        job = Job("id", State.SUCCEEDED, 1, Priority.NORMAL, "default", 5, request, file={**file, **changed})
+        return undelivered(job)
+
+    assert [] == found()
+    assert ["delivered are 60 frames at 60 fps, 1 s; asked for were 60, 30, 2"] == found(
+        delivered={"url": film.as_uri()}
+    )
+    assert ["the poster is no picture of its kind"] == found(made={"poster": {"url": film.as_uri()}})
+    assert ["there is no poster"] == found(made={})
 
 
 @pytest.mark.system

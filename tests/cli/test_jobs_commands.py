@@ -21,7 +21,7 @@ def test_submit_prints_the_id_the_price_and_the_clip(shell: Shell):
     """A submitted clip is one line that a person can read."""
     result = shell("submit", "a ball", "--duration", "5", "--fps", "120", "--resolution", "1080p")
     job = shell.client.latest()[0]
-    assert (Exit.OK, f"{job.id}  queued  $3.8925  5s @120fps 1920x1080 slow_motion “a ball”\n") == (
+    assert (Exit.OK, f"{job.id}  queued  $3.945  5s @120fps 1920x1080 slow_motion “a ball”\n") == (
         result.exit_code,
         result.stdout,
     )
@@ -40,7 +40,7 @@ def test_submit_passes_every_field_on(shell: Shell):
         "resolution": "1280x720", "seed": 3, "guidance_scale": 5.0, "physics_strength": 0.5, "priority": "urgent",
         "project": "film", "unique_key": "k", "deadline": "2099-01-31T12:00:00Z",
         "metadata": {"scene": "4", "take": "b"}, "speed": 3, "deliver_fps": 24, "extras": ["poster", "sheet"],
-        "reuse": "any",
+        "reuse": "any", "physics_why": None,
     } == job["clip"]  # fmt: skip
 
 
@@ -79,8 +79,16 @@ def test_a_wrong_command_line_ends_with_2(shell: Shell, arguments: list[str]):
 
 def test_a_clip_dearer_than_a_window_ends_with_2(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     """A clip that no window could pay is refused where it is asked for."""
-    result = shell("submit", "a ball", "--duration", "60", "--fps", "240", "--resolution", "4K")
+    result = shell("submit", "a ball", "--duration", "60", "--fps", "120", "--resolution", "4K")
     assert (Exit.USAGE, True) == (result.exit_code, "a whole budget window holds $50.00" in result.stderr)
+
+
+@pytest.mark.parametrize("command", ["submit", "plan"])
+def test_a_clip_without_a_price_ends_with_2(shell: Shell, command: str):
+    """The book has no 240 frames a second at 4K; the error says what it has."""
+    result = shell(command, "a ball", "--fps", "240", "--resolution", "4K")
+    assert (Exit.USAGE, []) == (result.exit_code, shell.client.latest())
+    assert "no price for 240 frames a second at 3840x2160: ask for 120 at the most" in result.stderr
 
 
 def test_waiting_too_long_ends_with_7(shell: Shell):

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from overcrank.clip import Clip, Priority
-from overcrank.gallery import page, write
+from overcrank.gallery import STYLE, page, write
 from overcrank.job import Job
 from overcrank.lifecycle import State
 
@@ -115,6 +115,39 @@ def test_other_links_are_left_out(tmp_path) -> None:
     """Only files, the web and buckets are linked to."""
     assert "javascript" not in page([job(file={"url": "javascript:alert(1)"})], tmp_path, "x")
     assert "s3://bucket/x.mp4" in page([job(file={"url": "s3://bucket/x.mp4"})], tmp_path, "x")
+
+
+def test_what_is_in_a_bucket_is_copied_beside_the_page(tmp_path) -> None:
+    """No browser opens s3://, so without a copy there is no film to play, and it is said how to get one."""
+    names = {"": f"{JOB}.mp4", "poster": f"{JOB}-poster.jpg"}
+    file = {
+        "url": f"s3://bucket/{names['']}", "delivered": {"url": f"s3://bucket/{names['']}"},
+        "made": {"poster": {"url": f"s3://bucket/{names['poster']}"}},
+    }  # fmt: skip
+    assert "add --copy to see it here" in Links(page([job(file=file)], tmp_path, "x")).text
+    assert "src=" not in page([job(file=file)], tmp_path, "x")
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in names.values():
+        (source / name).write_text(name)
+    write([job(file=file)], tmp_path / "g.html", "x", lambda name: source / name)
+    links = Links((tmp_path / "g.html").read_text()).links
+    assert sorted(names.values()) == sorted(path.name for path in (tmp_path / "g-files").iterdir())
+    assert {f"g-files/{name}" for name in names.values()} == set(links)
+
+
+def test_a_preview_is_not_over_a_film_that_plays() -> None:
+    """Neither over one that plays nor over controls that somebody uses."""
+    for rule in (".see:hover:not(:focus-within) .moves{opacity:1}", ".see:has(video:playing) .moves{opacity:0"):
+        assert rule in STYLE
+
+
+def test_what_differs_is_said(tmp_path) -> None:
+    """What came is not always what was asked for."""
+    assert (
+        "fps is 60, not 120"
+        in Links(page([job(file={**film(tmp_path), "differs": ["fps is 60, not 120"]})], tmp_path, "x")).text
+    )
 
 
 def test_the_same_batch_is_the_same_page(tmp_path) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overcrank.clip import Clip
-from overcrank.errors import Refused, UnknownPrice
+from overcrank.errors import InvalidClip, Refused, UnknownPrice
+from overcrank.media.recipe import recipe
 from overcrank.planning import chart
 from overcrank.planning.claims import claims, markdown
 from overcrank.planning.options import frontier, options
@@ -94,7 +95,7 @@ def test_the_frontier_is_what_nothing_beats(rows) -> None:
 @pytest.mark.parametrize(
     ("purpose", "name", "cost", "percent"),
     [
-        (Purpose.PREVIEW, "30 fps, 1280x720", 453_750, 88),
+        (Purpose.PREVIEW, "30 fps, 1280x720", 486_563, 87),
         (Purpose.STANDARD, "60 fps, 1920x1080", 1_946_250, 50),
         (Purpose.PREMIUM, "120 fps, 1920x1080", 3_892_500, 0),
     ],
@@ -130,6 +131,46 @@ def test_no_plan_names_what_comes_nearest() -> None:
     ) == str(caught.value)
 
 
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("mode", ["slow_motion", "time_lapse", "hyperlapse", "plain"])
+@pytest.mark.parametrize("wish", [{}, {"deliver_fps": 30}, {"deliver_fps": 60}, {"speed": 4}, {"speed": 300}])
+@pytest.mark.parametrize("duration", [1, 5, 60])
+def test_what_is_planned_can_be_made(purpose, mode, wish, duration) -> None:
+    """No offer is one that would be refused when it is submitted; where none is left, the error is that of the clip."""
+    clip = Clip(prompt="x", mode=mode, duration=duration, **wish)
+    try:
+        found = plan(Wanted(clip, purpose, Decimal(8)), BOOK, MODEL, recipe)
+    except InvalidClip:
+        for fps in (30, 60, 120, 240):
+            with pytest.raises(InvalidClip):
+                recipe(Clip(prompt="x", mode=mode, duration=duration, fps=fps, **wish))
+        return
+    recipe(found.clip)
+    assert all(recipe(Clip(prompt="x", mode=mode, duration=duration, fps=one.fps, **wish)) for one in found.options)
+
+
+def test_slow_motion_for_a_preview_is_planned_with_frames_enough() -> None:
+    """Thirty frames a second could not be slowed down to thirty."""
+    found = plan(Wanted(Clip(prompt="x", deliver_fps=30), Purpose.PREVIEW), BOOK, MODEL, recipe)
+    assert (60, [60, 60, 60, 120, 120, 120, 240, 240]) == (found.chosen.fps, sorted(one.fps for one in found.options))
+
+
+def test_240_frames_at_4k_are_not_planned() -> None:
+    """The book has no price for it; who names both is told what is possible."""
+    found = plan(Wanted(Clip(prompt="x")), BOOK, MODEL)
+    assert "240 fps, 3840x2160" not in {one.name for one in found.options}
+    with pytest.raises(UnknownPrice, match="ask for 120 at the most, or for a smaller size"):
+        plan(Wanted(Clip(prompt="x", fps=240, resolution="4K")), BOOK, MODEL)
+
+
+def test_the_queue_and_the_way_home_count_in_what_is_ready_when() -> None:
+    """Of five seconds, three that pass in the queue and on the way leave two for making it."""
+    wanted = Wanted(Clip(prompt="x"), within=5000, delay=3000)
+    assert "ready in 4.567 s, 3 s of it for the queue and the way home" in plan(wanted, BOOK, MODEL).why
+    with pytest.raises(NoPlan, match=r"within 5 s \(4 s of it for the queue and the way home\)"):
+        plan(Wanted(Clip(prompt="x"), within=5000, delay=4000), BOOK, MODEL)
+
+
 def test_a_book_without_a_table_says_so() -> None:
     """Prices alone are not enough to plan by."""
     text = BOOK_TEXT.replace(".quality]", ".somewhere]")
@@ -161,7 +202,7 @@ def test_the_chart_marks_the_choice_and_the_frontier() -> None:
     found = plan(Wanted(Clip(prompt="a quiet room")), BOOK, MODEL)
     drawn = chart.text(found)
     picture = drawn.split("└")[0]
-    assert (1, 3, 8) == (picture.count(chart.CHOSEN), picture.count(chart.BEST), picture.count(chart.OTHER))
+    assert (1, 3, 7) == (picture.count(chart.CHOSEN), picture.count(chart.BEST), picture.count(chart.OTHER))
     assert ["9.8", "9.4", "8.7", "8.2"] == [line.split("┤")[0].strip() for line in drawn.splitlines() if "┤" in line]
 
 

@@ -14,7 +14,7 @@ MODEL = "m"
 FILM: dict[str, Any] = {
     "prompt": st.text(min_size=1, max_size=5).filter(str.strip),
     "negative_prompt": st.text(max_size=3),
-    "mode": st.sampled_from(["slow_motion", "time_lapse", "hyperlapse"]),
+    "mode": st.sampled_from(["slow_motion", "time_lapse", "hyperlapse", "plain"]),
     "duration": st.sampled_from([1, 5, 5.5, 60]),
     "fps": st.integers(24, 240),
     "resolution": st.sampled_from(["720p", "1080p", "1920x1080", "4K"]),
@@ -32,6 +32,7 @@ REST: dict[str, Any] = {
     "deadline": st.none() | st.just("2027-01-31T12:00:00Z"),
     "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2),
     "reuse": st.sampled_from(list(map(str, Reuse))),
+    "physics_why": st.none() | st.just("it was so"),
 }
 CLIPS = st.fixed_dictionaries({"prompt": FILM["prompt"]}, optional={k: v for k, v in FILM.items() if k != "prompt"})
 

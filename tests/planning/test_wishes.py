@@ -1,5 +1,6 @@
 """What a manifest's columns want: plans where something is said beside the clip, line by line."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 
@@ -37,7 +38,7 @@ def test_a_manifest_plans_where_a_purpose_is_said() -> None:
         line.why[:19] if "nothing" in line.why else line.why[:29] for line in lines if not line.clip
     ]
     bill = add_up(read_lines(StringIO(CSV), as_csv=True, choose=choose), lambda clip: BOOK.quote(clip, MODEL))
-    assert (3, 2, 453_750 + 3_892_500 + 973_125) == (bill.clips, bill.rejected, bill.total)
+    assert (3, 2, 486_563 + 3_892_500 + 2_250_000) == (bill.clips, bill.rejected, bill.total)
 
 
 def test_json_lines_are_planned_too() -> None:
@@ -58,6 +59,12 @@ def test_json_lines_are_planned_too() -> None:
         ({"quality": float("nan")}, "quality"),
         ({"budget": "much"}, "budget: an amount of dollars was expected"),
         ({"budget": []}, "budget"),
+        ({"budget": 0}, "budget: '0' is not right; allowed is an amount of dollars above 0"),
+        ({"budget": True}, "budget"),
+        ({"quality": 11}, "quality: 11 is not right"),
+        ({"ready_in": "2020-01-31T12:00:00Z"}, "has passed"),
+        ({"ready_in": "2027-01-31T12:00:00"}, "has no time zone"),
+        ({"ready_in": "2027-01-31Tnoon"}, "ready_in: '2027-01-31Tnoon' is not right"),
         ({"ready_in": "soon"}, "ready_in: 'soon' is not right"),
         ({"purpose": "preview", "fsp": 3}, "did you mean fps"),
     ],
@@ -76,4 +83,11 @@ def test_what_is_said_is_what_is_wanted() -> None:
     assert (Purpose.PREMIUM, Decimal("9.4"), 2_000_000, 3000, "fluid") == (
         said.purpose, said.quality, said.budget, said.within, said.scene
     )  # fmt: skip
+    told = [
+        wanted({"prompt": "x", "quality": 9.4, "budget": given, "ready_in": 2.5}) for given in (2.0, 2, "$2", "2.00")
+    ]
+    assert {(Decimal("9.4"), 2_000_000, 2500)} == {(one.quality, one.budget, one.within) for one in told}
+    now = datetime(2027, 1, 31, 12, tzinfo=UTC)
+    moments = ("2027-01-31T12:01:00Z", "2027-01-31T13:01:00+01:00", datetime(2027, 1, 31, 12, 1, tzinfo=UTC))
+    assert {60_000} == {wanted({"prompt": "x", "ready_in": moment}, now).within for moment in moments}
     assert [False, False, True] == [planned(one) for one in ("x", {"purpose": "", "prompt": "x"}, {"quality": 0})]

@@ -47,6 +47,13 @@ def test_the_call_is_the_one_of_the_protocol_page(vendor, sheep, request_) -> No
     assert golden == json.loads(asked.body)
 
 
+def test_a_plain_clip_is_sent_without_a_mode(vendor, sheep, request_) -> None:
+    """The vendor has no word for it; any other mode is named."""
+    vendor.says(200, {"id": "gen-1"})
+    sheep.create(dataclasses.replace(request_, clip=Clip(prompt="x", mode="plain")))
+    assert "mode" not in json.loads(vendor.asked[0].body)
+
+
 def test_what_was_not_asked_for_is_not_sent(vendor, sheep, request_) -> None:
     """Without a seed, a callback and physics, the body says so or leaves them out."""
     vendor.says(200, {"id": "gen-1"})

@@ -42,6 +42,11 @@ def test_a_wrong_key_is_refused_everywhere(talker: Talker, key: str) -> None:
     assert talker.sandbox.meter()["accepted"] == 1
 
 
+def test_a_plain_clip_names_no_mode(talker: Talker) -> None:
+    """The vendor has three modes; who names none gets a clip all the same."""
+    assert 200 == talker.create(mode=None).status_code
+
+
 @pytest.mark.parametrize(
     ("status", "name", "changes"),
     [
@@ -50,7 +55,7 @@ def test_a_wrong_key_is_refused_everywhere(talker: Talker, key: str) -> None:
         (400, "prompt", {"prompt": None}),
         (422, "prompt", {"prompt": " "}),
         (400, "negative_prompt", {"negative_prompt": 3}),
-        (400, "mode", {"mode": None}),
+        (400, "mode", {"mode": 3}),
         (422, "mode", {"mode": "fast"}),
         (400, "duration", {"duration": "5"}),
         (400, "duration", {"duration": True}),

@@ -31,6 +31,17 @@ def test_the_table_charges_the_next_tier_up(fps: int, micros: int) -> None:
     assert micros == _price("table", fps)
 
 
+@pytest.mark.parametrize(
+    ("price_list", "fps", "micros"),
+    [("table", 240, 2_250_000), ("formula", 30, 2_250_000), ("formula", 120, 3_892_500)],
+)
+def test_a_time_lapse_costs_its_row_or_the_formula_if_that_is_more(price_list, fps, micros) -> None:
+    """As the price book has it, so that quotes and bills agree."""
+    strength = Decimal("0.85")
+    asked = {"duration": Decimal(5), "fps": fps, "resolution": "1080p", "strength": strength, "mode": "time_lapse"}
+    assert micros == price_micros(price_list, **asked)
+
+
 @pytest.mark.parametrize(("resolution", "micros"), [("720p", 375_000), ("1920x1080", 750_000), ("4K", 1_500_000)])
 def test_each_step_of_resolution_doubles(resolution: str, micros: int) -> None:
     """720p is half the price of 1080p, and 4K twice."""

@@ -173,7 +173,7 @@ def free_port() -> int:
 
 def clip(prompt: str = "a ball falls", **fields: Any) -> dict[str, Any]:
     """Return a cheap clip's fields."""
-    return {"prompt": prompt, "duration": 1, "fps": 30, **fields}
+    return {"prompt": prompt, "duration": 1, "fps": 30, "physics_strength": 0.85, **fields}
 
 
 PRICE = 194_625

@@ -22,8 +22,8 @@ EIGHT = {
 
 
 def dear(number: int) -> dict:
-    """Return a clip of $3.8925."""
-    return {"prompt": f"clip {number}", "duration": 5, "fps": 120}
+    """Return a clip of $3.8925, of which nothing is made."""
+    return {"prompt": f"clip {number}", "mode": "plain", "duration": 5, "fps": 120}
 
 
 def crowd(plant, count: int) -> list:

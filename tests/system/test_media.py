@@ -20,7 +20,7 @@ WISHES = [
     {"prompt": "a ball falls", "deliver_fps": 30, "extras": "poster,preview,sheet,light", "duration": 2},
     {"prompt": "a day in a second", "mode": "time_lapse", "speed": 4, "fps": 120, "extras": "poster,preview,sheet"},
     {"prompt": "a walk around a ball", "mode": "hyperlapse", "speed": 4, "fps": 120, "extras": "poster,preview"},
-    {"prompt": "a ball as it comes", "duration": 1, "extras": "poster"},
+    {"prompt": "a ball as it comes", "mode": "plain", "duration": 1, "extras": "poster"},
 ]
 
 UNSEEN = {"prompt": "a ball, and nothing is made of it", "duration": 1, "fps": 30}

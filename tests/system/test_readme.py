@@ -33,7 +33,7 @@ def test_the_python_of_the_readme_runs(build):
     exec(anybodys.replace("result.get()", "got = result.get(timeout=30)"), space)
 
     assert (0, "succeeded") == (done.returncode, done.stdout.split(" ")[0]), done.stderr
-    assert space["got"]["cost_usd"] == "3.8925"
+    assert space["got"]["cost_usd"] == "3.945"
 
 
 def test_the_commands_of_the_readme_parse():

@@ -114,6 +114,9 @@ class Journal:
             "line": number, "id": job.id, "state": str(job.state), "url": result.get("url"),
             "sha256": result.get("sha256"), "cost_usd": plain(cost),
             "error": job.error[1] if job.error else None, "ended": iso(job.moments.get("ended", 0)),
+            "delivered": result.get("delivered"),
+            "made": {name: what["url"] for name, what in result.get("made", {}).items() if "url" in what},
+            "differs": result.get("differs", []), "unmade": job.unmade,
         }  # fmt: skip
         self._write(entry)
         self._note(entry)

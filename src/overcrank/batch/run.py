@@ -111,7 +111,7 @@ class Batch:
         for place, line in enumerate(lines):
             self._journal.add(line.number, job, 0 if place else cost)
             self.progress.done += 1
-            self.progress.failed += job.state != "succeeded"
+            self.progress.failed += job.state != "succeeded" or job.falls_short
         self.progress.ahead = max(0, self.progress.ahead - job.quote * (len(lines) if self._added_up else 1))
         self.progress.spent += cost
 

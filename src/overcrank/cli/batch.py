@@ -50,7 +50,7 @@ def run(
     A pipe is read as it comes, and its bill is added up meanwhile; with --strict, --dry-run, --budget or --within it is
     read to its end first. Ctrl-C stops it; what was sent goes on, and --resume picks it up: a line that was submitted
     has to be what it was. The exit code is 0 where every clip came home, also those of earlier runs, 1 where one did
-    not, 2 where nothing was started.
+    not or could not be made what it was asked to be delivered as, 2 where nothing was started.
     """
     from ..batch.bill import add_up, seconds_needed, trouble, warnings
     from ..batch.journal import Journal
@@ -59,7 +59,6 @@ def run(
     from ..batch.run import Batch
     from ..client import Client
     from ..money import micros
-    from ..planning.wishes import wanted
     from .attach import settings
 
     if retry_failed and not resume:
@@ -72,7 +71,7 @@ def run(
     kept = found.retention.jobs.total_seconds()
 
     def read(source: TextIO) -> "Iterator[Line]":
-        return read_lines(source, as_csv=tabled, choose=lambda fields: client.plan(wanted(fields)).clip)
+        return read_lines(source, as_csv=tabled, choose=lambda fields: client.plan(fields).clip)
 
     def journalled() -> Journal:
         path = results or Path(f"{name}.results.jsonl")

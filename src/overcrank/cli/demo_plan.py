@@ -7,6 +7,7 @@ from typing import Any
 from ..clip import Clip, Priority, read_clip
 from ..media.render import available
 from ..money import MICROS
+from ..planning.physics import settled
 from ..prices import PriceBook
 from ..settings import ProviderSettings
 
@@ -80,11 +81,11 @@ class Play:
         for number, priority in enumerate(priorities):
             seconds, fps, size = dice.choice(SHAPES)
             clips.append(
-                read_clip({
+                settled(read_clip({
                     "prompt": PROMPTS[number % len(PROMPTS)], "duration": seconds, "fps": fps, "resolution": size,
                     "priority": priority, "seed": dice.randrange(1000),
-                    **(WISHES[number] if number < len(WISHES) and available() else {}),
-                })
+                    **(WISHES[number] if number < len(WISHES) and available() else {"mode": "plain"}),
+                }))
             )  # fmt: skip
         quotes = [prices.quote(clip, model) for clip in clips]
         cents = MICROS // 100

@@ -1,19 +1,25 @@
 """Whether the demo went right: files as they lie there, our ledger against the vendor's own meter."""
 
 import time
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ..clip import RESOLUTIONS
+from ..clip import RESOLUTIONS, Extra, Mode
 from ..clock import SECOND
 from ..gallery import write
 from ..job import Job
 from ..media.mp4 import NotAFilm, probe
+from ..media.recipe import delivers, recipe
 from ..money import dollars, plain
 from ..runtime import Runtime
 
 SIZES = {size: name for name, size in RESOLUTIONS.items()}
+
+BEGINS = {Extra.POSTER: b"\xff\xd8\xff", Extra.SHEET: b"\xff\xd8\xff", Extra.PREVIEW: b"RIFF", Extra.LIGHT: b"\0\0\0"}
+"""The first bytes of each kind of file."""
 
 if TYPE_CHECKING:
     from .demo import Scene
@@ -46,6 +52,7 @@ def outcome(scene: "Scene") -> dict[str, Any]:
     ]
     done = sum(job.state == "succeeded" for job in jobs)
     good = sum(row["as_asked"] for row in rows)
+    wishes = [job for job in jobs if job.clip.mode is not Mode.PLAIN]
     faults = ", ".join(f"{name} ×{count}" for name, count in sorted(meter["faults"].items()))
     allowed = scene.settings.limits.concurrency
     twice = len(meter["double_paid"])
@@ -53,6 +60,7 @@ def outcome(scene: "Scene") -> dict[str, Any]:
     facts = [
         fact(f"{done} of {len(jobs)} clips are home; {good} files hold what was asked for",
              done == good == len(jobs)),
+        *([made(wishes)] if wishes else []),
         fact(f"{len(windows)} budget windows of {WINDOW} s were used, none for more than its cap of {dollars(cap)}",
              all(window["billed"] <= cap for window in windows) and (len(windows) > 1 or scene.play_.total <= cap)),
         fact(f"{sum(meter['faults'].values())} faults survived: {faults}", bool(meter["faults"])),
@@ -82,12 +90,51 @@ def fact(text: str, ok: bool) -> dict[str, Any]:
     return {"text": text, "ok": ok}
 
 
+def made(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Return whether all that was asked to be made of the jobs' clips is there, and as it was asked for."""
+    flaws = [f"{job.clip.mode}: {flaw}" for job in jobs for flaw in undelivered(job)]
+    names = ", ".join(str(job.clip.mode).replace("_", " ") for job in jobs)
+    return fact("; ".join(flaws) or f"delivered to the frame, with their pictures: {names}", not flaws)
+
+
+def undelivered(job: Job) -> list[str]:
+    """Return in what the files made of a clip are not what was asked for."""
+    file, wanted = job.file or {}, recipe(job.clip)
+    flaws = []
+    if wanted.delivery:
+        frames, fps = delivers(job.clip)
+        try:
+            film = probe(local(file["delivered"]["url"]))
+        except (NotAFilm, OSError, KeyError) as error:
+            flaws.append(f"what was delivered is no film: {error}")
+        else:
+            found, expected = (film.frames, film.fps, film.duration), (frames, Fraction(fps), Fraction(frames, fps))
+            if found != expected:
+                flaws.append(
+                    "delivered are {} frames at {} fps, {} s; asked for were {}, {}, {}".format(*found, *expected)
+                )
+    for extra in job.clip.extras:
+        try:
+            head = local(file["made"][extra]["url"]).read_bytes()[:12]
+        except (OSError, KeyError):
+            flaws.append(f"there is no {extra}")
+        else:
+            if not head.startswith(BEGINS[extra]):
+                flaws.append(f"the {extra} is no picture of its kind")
+    return flaws
+
+
+def local(url: str) -> Path:
+    """Return the file of this disk that a URL names."""
+    return Path(unquote(urlsplit(url).path))
+
+
 def row(job: Job) -> dict[str, Any]:
     """Return a job with what its file on the disk holds."""
     film: dict[str, Any] | None = None
     size = 0
     if job.file:
-        place = Path(unquote(urlsplit(job.file["url"]).path))
+        place = local(job.file["url"])
         try:
             seen = probe(place)
             film = {

@@ -10,7 +10,7 @@ class Exit(IntEnum):
     """It did what was asked."""
 
     FAILED = 1
-    """A job ended without a clip, or a check failed."""
+    """A job ended without a clip, its clip could not be made what was asked for, or a check failed."""
 
     USAGE = 2
     """The command line or the clip is wrong; nothing was done."""

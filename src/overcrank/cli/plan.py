@@ -17,7 +17,7 @@ def options(command: Any) -> Any:
     """Add what a plan can be told to a command."""
     for option in (
         click.option("--scene", type=click.Choice(SCENES), help="What the scene is of; else the prompt's words tell."),
-        click.option("--ready-in", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="At most."),
+        click.option("--ready-in", metavar="SECONDS", help="At most; or a moment, as 2027-01-31T12:00:00Z."),
         click.option("--budget", metavar="DOLLARS", help="At most, for this clip."),
         click.option("--quality", type=click.FloatRange(0, 10), help="Of 10, at least."),
         click.option("--purpose", type=click.Choice(PURPOSES), help="What it is for; standard where nothing is said."),
@@ -28,9 +28,7 @@ def options(command: Any) -> Any:
 
 def planned(client: Any, clip: dict[str, Any], told: dict[str, Any]) -> Any:
     """Return the plan for a clip's fields and what the options of `options` said."""
-    from ..planning.wishes import wanted
-
-    return client.plan(wanted({**clip, **told}))
+    return client.plan(clip, **told)
 
 
 @click.command(cls=Command)
@@ -39,12 +37,14 @@ def planned(client: Any, clip: dict[str, Any], told: dict[str, Any]) -> Any:
 @click.option("--fps", type=int, help="Keep to this frame rate.")
 @click.option("--resolution", help="Keep to this size.")
 @click.option("--physics", "physics_strength", type=float, help="Keep to this strength.")
-@click.option("--mode", help="slow_motion, time_lapse or hyperlapse.")
+@click.option("--mode", help="slow_motion, time_lapse, hyperlapse or plain.")
+@click.option("--deliver-fps", type=int, help="Frames a second of what is delivered.")
+@click.option("--speed", type=int, help="How many times as fast a time lapse or hyperlapse is delivered.")
 @options
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the chart to this file, too.")
 @click.pass_context
 def plan(
-    context: click.Context, /, purpose: str | None, quality: float | None, budget: str | None, ready_in: float | None,
+    context: click.Context, /, purpose: str | None, quality: float | None, budget: str | None, ready_in: str | None,
     scene: str | None, svg: Path | None, **given: Any,
 ) -> int:  # fmt: skip
     """Choose frame rate, size and strength for PROMPT: the cheapest that is good enough. Nothing is enqueued."""

@@ -31,11 +31,11 @@ def _meta(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
 @click.option("--duration", type=float, help="Seconds, 1 to 60.")
 @click.option("--fps", type=int, help="Frames a second, 24 to 240.")
 @click.option("--resolution", help="720p, 1080p or 4K.")
-@click.option("--mode", help="slow_motion, time_lapse or hyperlapse.")
+@click.option("--mode", help="slow_motion, time_lapse, hyperlapse or plain.")
 @click.option("--negative", "negative_prompt", help="What is not to be seen.")
 @click.option("--seed", type=int)
 @click.option("--guidance", "guidance_scale", type=float, help="How closely it follows the prompt.")
-@click.option("--physics", "physics_strength", type=float, help="0 (off) to 1.")
+@click.option("--physics", "physics_strength", type=float, help="0 (off) to 1; the prompt tells by itself.")
 @click.option("--deliver-fps", type=int, help="Frames a second of what is delivered: slows a slow motion down.")
 @click.option("--speed", type=int, help="How many times as fast a time lapse or hyperlapse is delivered.")
 @click.option("--extras", help="Made beside it: any of light,poster,preview,sheet.")
@@ -56,7 +56,8 @@ def submit(
 ) -> int:
     """Enqueue the clip that PROMPT describes, and print the job's id and price.
 
-    The exit code is 0 where every awaited clip came home, 1 where one did not, 7 where the time was up.
+    The exit code is 0 where every awaited clip came home, 1 where one did not or could not be made what --deliver-fps
+    or --speed asked for, 7 where the time was up.
     """
     from ..client import Client
     from .attach import settings
@@ -116,7 +117,7 @@ def _follow(client: Any, jobs: list[Any], timeout: float | None, *, machine: boo
             click.echo(json.dumps(done.as_dict()))
         else:
             out.print(ended(done) if done.ended else progress(done))
-        if done.state != "succeeded":
+        if done.state != "succeeded" or done.falls_short:
             worst = Exit.FAILED
     if late:
         many = f"{jobs[0].id} is {done.state}" if len(jobs) == 1 else f"{late} of {len(jobs)} jobs had not ended"

@@ -1,7 +1,8 @@
 """Jobs as people see them: in lists, one by one, under way and ended."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -34,6 +35,7 @@ def job_card(job: Job) -> Table:
         ("state", state(job.state)),
         ("clip", Text(clip.line)),
         ("prompt", Text(clip.prompt)),
+        *[(name.replace("_", " "), f"{one['value']:g}: {one['why']}") for name, one in job.chosen.items()],
         ("priority", priority(job.priority)),
         ("project", job.project),
         ("quote", dollars(job.quote)),
@@ -55,13 +57,36 @@ def job_card(job: Job) -> Table:
 def _file(job: Job) -> list[tuple[str, RenderableType | None]]:
     if not job.file:
         return []
-    film = job.file["film"]
-    shape = f"{film['frames']} frames at {film['fps']:g} fps, {film['duration']:g} s, {film['width']}x{film['height']}"
-    return [
+    film, delivered = job.file["film"], job.file.get("delivered", {})
+    rows: list[tuple[str, RenderableType | None]] = [
         ("file", Text(job.file["url"], style="bold")),
-        ("", Text(f"{shape}, {film['codec']}, {size(job.file['bytes'])}")),
+        ("", Text(f"{_shape(film)}, {film['codec']}, {size(job.file['bytes'])}")),
         ("sha256", job.file["sha256"]),
     ]
+    if delivered.get("url") not in (None, job.file["url"]):
+        rows += [("delivered", Text(delivered["url"], style="bold")), ("", Text(_shape(delivered)))]
+    rows += [(name, Text(url)) for name, url in _beside(job)]
+    return rows + [("flaw", Text(line, style="red")) for line in _flaws(job)]
+
+
+def _shape(film: Mapping[str, Any]) -> str:
+    length = round(film["duration"], 3)
+    return f"{film['frames']} frames at {film['fps']:g} fps, {length:g} s, {film['width']}x{film['height']}"
+
+
+def _beside(job: Job) -> list[tuple[str, str]]:
+    """Return what was made beside the original and what is delivered."""
+    file = job.file or {}
+    shown = {file.get("url"), file.get("delivered", {}).get("url")}
+    return [
+        (name, what["url"]) for name, what in file.get("made", {}).items() if what.get("url", file["url"]) not in shown
+    ]
+
+
+def _flaws(job: Job) -> list[str]:
+    """Return in what the clip is not as asked, and what could not be made of it."""
+    flaws = [f"{name} was not made: {why}" for name, why in job.unmade.items()]
+    return [*(job.file or {}).get("differs", []), *flaws]
 
 
 def progress(job: Job) -> Text:
@@ -81,7 +106,13 @@ def ended(job: Job) -> RenderableType:
         return Group(first, Text(f"  {job.exception}", style="red"))
     lines = [first]
     if job.file:
-        lines += [Text(f"  {job.file['url']}", style="bold"), Text(f"  sha256 {job.file['sha256']}", style="dim")]
+        delivered = job.file.get("delivered", {})
+        lines.append(Text(f"  {delivered.get('url', job.file['url'])}", style="bold"))
+        if delivered.get("url") not in (None, job.file["url"]):
+            lines += [Text(f"  {_shape(delivered)}"), Text(f"  original {job.file['url']}")]
+        lines += [Text(f"  {name} {url}") for name, url in _beside(job)]
+        lines += [Text(f"  {line}", style="red") for line in _flaws(job)]
+        lines.append(Text(f"  sha256 {job.file['sha256']}", style="dim"))
         waited = (at.get("admitted", at["created"]) - at["created"]) / SECOND
         made = (at.get("completed", at["ended"]) - at.get("sent", at["created"])) / SECOND
         lines.append(Text(f"  waited {span(waited)}, made in {span(made)}, {size(job.file['bytes'])}", style="dim"))

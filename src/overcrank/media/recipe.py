@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..clip import Clip, Mode
+from ..clip import Clip, Extra, Mode
 from ..errors import InvalidClip
 from .mp4 import Film
 from .steps import Step
@@ -11,6 +11,13 @@ from .timing import sampled, slowing
 from .trouble import Impossible
 
 USUAL_FPS = 30
+"""Frames a second of what is delivered, where nothing is said."""
+
+USUAL_SPEED = 4
+"""How many times as fast a time lapse and a hyperlapse are, where nothing is said; any clip is long enough for it."""
+
+SLOWED_FROM = 60
+"""Frames a second from which on a slow motion is slowed by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +41,61 @@ class Recipe:
 def recipe(clip: Clip) -> Recipe:
     """Return what is to be made of *clip*.
 
-    Slow motion is slowed by a `deliver_fps`; a time lapse and a hyperlapse are sped up by a `speed`. Where neither is
-    given, the original is delivered.
+    Slow motion of 60 frames a second or more is slowed to a `deliver_fps`, 30 by itself; a time lapse and a hyperlapse
+    are sped up by a `speed`, 4 by itself. A plain clip, and a slow motion that has too few frames and names no
+    `deliver_fps`, is delivered as it comes. A light copy is made of the original, whatever is delivered.
 
     Raises:
         InvalidClip: it can not be made of such a clip; the message says what can.
     """
-    beside = tuple(Step(name, {"fps": USUAL_FPS} if name == "light" else {}) for name in map(str, clip.extras))
+    film = _original(clip)
+    usual = min(clip.fps, USUAL_FPS)  # frames are left out and never invented
+    beside = tuple(Step(name, {"fps": usual} if name == "light" else {}) for name in map(str, clip.extras))
     try:
-        return Recipe(_delivery(clip), beside)
+        if Extra.LIGHT in clip.extras:
+            sampled(film, usual)
+        return Recipe(_delivery(clip, film, usual), beside)
     except Impossible as error:
         raise InvalidClip(f"{clip.mode}: {error}") from None
 
 
-def _delivery(clip: Clip) -> Step | None:
-    frames = round(clip.duration * clip.fps)
-    film = Film(Fraction(frames, clip.fps), Fraction(clip.fps), frames, 0, 0, "")
+def _delivery(clip: Clip, film: Film, usual: int) -> Step | None:
+    if clip.mode is Mode.PLAIN:
+        if clip.speed is not None or clip.deliver_fps is not None:
+            raise Impossible("it is delivered as it comes: name another mode, or leave speed and deliver_fps out")
+        return None
     if clip.mode is Mode.SLOW_MOTION:
         if clip.speed is not None:
             raise Impossible("it is not sped up: use time_lapse or hyperlapse, or leave speed out")
-        if clip.deliver_fps is None:
+        if clip.deliver_fps is None and clip.fps < SLOWED_FROM:
             return None
-        slowing(film, clip.deliver_fps)
-        return Step("slow", {"fps": clip.deliver_fps})
-    if clip.speed is None and clip.deliver_fps is None:
-        return None
-    fps, speed = clip.deliver_fps or min(clip.fps, USUAL_FPS), clip.speed or 1
+        fps = clip.deliver_fps or USUAL_FPS
+        slowing(film, fps)
+        return Step("slow", {"fps": fps})
+    fps = clip.deliver_fps or usual
+    speed = clip.speed or USUAL_SPEED
     sampled(film, fps, speed)
     return Step("hyper" if clip.mode is Mode.HYPERLAPSE else "lapse", {"fps": fps, "speed": speed})
+
+
+def way_home(clip: Clip) -> float:
+    """Return the seconds to allow for from the moment a clip is made to the moment its film is here.
+
+    A second is for the download; each step takes a fifth of the clip's length at the most, as measured.
+    """
+    return 1 + clip.duration / 5 * (len(recipe(clip).steps) - 1)
+
+
+def delivers(clip: Clip) -> tuple[int, int]:
+    """Return how many frames are delivered of *clip*, and how many a second."""
+    film, delivery = _original(clip), recipe(clip).delivery
+    if delivery is None:
+        return film.frames, clip.fps
+    fps = delivery.options["fps"]
+    return film.frames if delivery.name == "slow" else sampled(film, fps, delivery.options["speed"]), fps
+
+
+def _original(clip: Clip) -> Film:
+    """Return what the provider makes of *clip*."""
+    frames = round(clip.duration * clip.fps)
+    return Film(Fraction(frames, clip.fps), Fraction(clip.fps), frames, 0, 0, "")

@@ -11,8 +11,8 @@ SLOWEST, FASTEST = 24, 60
 """Frames a second of what is delivered."""
 
 LARGEST_SPEED = 300
-SHORTEST = 10
-"""Frames that a delivered film has at the least."""
+SHORTEST = 6
+"""Frames that a delivered film has at the least: a clip of 60 s is that at 30 a second, 300 times as fast."""
 
 
 def slowing(film: Film, fps: int) -> Fraction:

@@ -61,9 +61,7 @@ def made_differs(clip: Clip, wanted: Recipe, done: Mapping[str, Mapping[str, Any
         if "error" in what:
             found.append(f"{step.name} is missing" + (": the original is delivered" if step == wanted.delivery else ""))
         elif step.name in COMPARED:
-            expected = after(film, step)
-            found += _unlike("delivered" if step == wanted.delivery else step.name, what, expected)
-            film = expected if step == wanted.delivery else film
+            found += _unlike("delivered" if step == wanted.delivery else step.name, what, after(film, step))
     return found
 
 
@@ -87,6 +85,7 @@ def side_file(job: Job, file: Mapping[str, Any], **moments: int) -> dict[str, An
         "job_id": job.id,
         "generation_id": job.generation_id,
         "request": job.clip.model_dump(mode="json"),
+        "chosen": job.chosen,
         "cost_usd": plain(job.cost or 0),
         "quote_usd": plain(job.quote),
         "timings": {name: iso(moment) for name, moment in {**job.moments, **moments}.items()},

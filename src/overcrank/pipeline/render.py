@@ -80,7 +80,8 @@ def _work(job: Job, tools: Tools, wanted: Recipe, film: Path) -> Generator[Made,
     if (checked := _checked(job)) is not None:
         yield Made(steps[0], checked)
         steps = steps[1:]
-    tasks = [Task(step, delivered if step in wanted.extras else film, _place(job, tools, step)) for step in steps]
+    pictured = [step for step in wanted.extras if step.name != "light"]  # the light copy is one of the original
+    tasks = [Task(step, delivered if step in pictured else film, _place(job, tools, step)) for step in steps]
     if not tasks:
         return
     for made in render(tasks, patience):

@@ -1,12 +1,12 @@
 """What the price book offers: for each frame rate and size the cost, the quality and the wait."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from ..clip import Clip, Mode, read_clip
-from ..errors import UnknownPrice
+from ..errors import InvalidClip, UnknownPrice
 from ..money import dollars
 from ..prices import PriceBook
 
@@ -54,25 +54,36 @@ class Option:
         return f"{self.name}: {dollars(self.cost)}, quality {self.quality}, {self.patience / 1000:g} s"
 
 
-def options(book: PriceBook, model: str, clip: Clip, strength: Decimal) -> list[Option]:
+def options(
+    book: PriceBook, model: str, clip: Clip, strength: Decimal, possible: Callable[[Clip], object] = lambda _: None
+) -> list[Option]:
     """Return every clip like *clip* that the book has a price, a quality and a latency for, the cheapest first.
 
+    Those for which *possible* raises `InvalidClip` are left out.
+
     Raises:
-        UnknownPrice: there is none.
+        UnknownPrice: there is none. InvalidClip: there is one, and it is not possible.
     """
     entry = book.models.get(model)
     if entry is None:
         raise UnknownPrice(f"the price book {book.name} has no model {model!r}; it knows {', '.join(book.models)}")
-    found = []
+    found, why = [], None
     for fps, quality, (wait, patience) in _rows(entry, clip):
         for resolution in entry["resolutions"]:
             fields = clip.model_dump(exclude_unset=True)
             fields |= {"fps": fps, "resolution": resolution, "physics_strength": float(strength)}
+            like = read_clip(fields)
             try:
-                cost = book.quote(read_clip(fields), model)
+                cost = book.quote(like, model)
+                possible(like)
             except UnknownPrice:
                 continue
+            except InvalidClip as error:
+                why = error
+                continue
             found.append(Option(fps, resolution, strength, cost, quality, wait, patience))
+    if not found and why is not None:
+        raise why
     if not found:
         raise UnknownPrice(f"the price book {book.name} does not say how good and how fast {model} is for {clip.mode}")
     return sorted(found, key=lambda one: (one.cost, -one.quality, one.patience))

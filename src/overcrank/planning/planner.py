@@ -1,5 +1,6 @@
 """The plan: of what the price book offers, the cheapest clip that is good enough, large enough and soon enough."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +11,7 @@ from ..errors import Refused
 from ..money import dollars, plain
 from ..prices import PriceBook
 from .options import Option, frontier, options
-from .physics import strength
+from .physics import settled
 
 
 class Purpose(StrEnum):
@@ -35,9 +36,6 @@ FLOORS = {
     Purpose.PREMIUM: Floor(Decimal("9.4"), "1920x1080"),
 }
 
-PREVIEW_STRENGTH = Decimal("0.60")
-"""The strength of a preview, at the most: nobody looks at it twice."""
-
 
 class NoPlan(Refused):
     """Nothing that the price book offers is what is wanted; the message names what comes nearest."""
@@ -53,6 +51,7 @@ class Wanted:
         quality: of 10, at least.
         budget: µ$, at most.
         within: milliseconds in which it has to be ready, 95 times of 100.
+        delay: milliseconds of these that pass before it is sent and after it is made.
         scene: fluid, rigid or organic.
     """
 
@@ -61,6 +60,7 @@ class Wanted:
     quality: Decimal | None = None
     budget: int | None = None
     within: int | None = None
+    delay: int = 0
     scene: str | None = None
 
 
@@ -73,7 +73,9 @@ class Plan:
         chosen: the option that was chosen.
         options: all that the book offers at this strength, the cheapest first.
         best: of those that are large enough, the ones that no other beats in cost, quality and wait.
-        naive: what the clip costs as it is, µ$: with the usual frame rate, size and strength where it names none.
+        reason: why the physics is as strict as it is; None where the clip named a strength.
+        naive: what the clip costs as it is, µ$: with the usual frame rate and size where it names none, and the
+            strength that its prompt calls for.
         why: the reasons, a line each.
     """
 
@@ -82,6 +84,7 @@ class Plan:
     options: tuple[Option, ...]
     best: tuple[Option, ...]
     naive: int
+    reason: str | None
     why: tuple[str, ...] = field(default=())
 
     @property
@@ -89,9 +92,8 @@ class Plan:
         """What to submit."""
         fields = self.wanted.clip.model_dump(exclude_unset=True)
         chosen = self.chosen
-        return read_clip(
-            fields | {"fps": chosen.fps, "resolution": chosen.resolution, "physics_strength": float(chosen.strength)}
-        )
+        fields |= {"fps": chosen.fps, "resolution": chosen.resolution, "physics_strength": float(chosen.strength)}
+        return read_clip(fields if self.reason is None else fields | {"physics_why": self.reason})
 
     @property
     def saving(self) -> int:
@@ -120,30 +122,29 @@ class Plan:
             "naive_usd": plain(self.naive),
             "saving_percent": self.percent,
             "quality": str(self.chosen.quality),
-            "ready_in_ms": self.chosen.patience,
+            "ready_in_ms": self.chosen.patience + self.wanted.delay,
             "why": list(self.why),
         }
 
 
-def plan(wanted: Wanted, book: PriceBook, model: str) -> Plan:
+def plan(wanted: Wanted, book: PriceBook, model: str, possible: Callable[[Clip], object] = lambda _: None) -> Plan:
     """Choose frame rate, size and strength: the cheapest that is good enough; for the same money, the better.
 
+    *possible* raises `InvalidClip` for a clip that can not be made as it asks to be delivered: that is no offer.
     What the clip names itself is taken as it is. So the plan is never above the budget, never below the quality, and
     none of the options beats it.
 
     Raises:
         NoPlan: nothing on offer is what is wanted. UnknownPrice: the book has no table for it.
+        InvalidClip: no frame rate could be delivered as the clip asks.
     """
     clip, floor = wanted.clip, FLOORS[wanted.purpose]
+    naive = book.quote(settled(clip), model)
     named = clip.model_fields_set
-    power = strength(
-        clip.prompt, scene=wanted.scene, given=clip.physics_strength if "physics_strength" in named else None
-    )
-    value, reasons = power.value, [f"strength {power.value}: {power.why}"]
-    if wanted.purpose is Purpose.PREVIEW and value > PREVIEW_STRENGTH and "physics_strength" not in named:
-        value = PREVIEW_STRENGTH
-        reasons = [f"strength {value}: a preview has no more; {power.value} otherwise: {power.why}"]
-    every = options(book, model, clip, value)
+    power = settled(clip, wanted.scene)
+    value, reason = Decimal(str(power.physics_strength)), power.physics_why
+    reasons = [f"strength {value:.2f}: {reason or 'it was given'}"]
+    every = options(book, model, clip, value, possible)
     smallest = 0 if "resolution" in named else _pixels(floor.resolution)
     open_to = [
         one
@@ -159,13 +160,16 @@ def plan(wanted: Wanted, book: PriceBook, model: str) -> Plan:
         for one in best
         if one.quality >= least
         and (wanted.budget is None or one.cost <= wanted.budget)
-        and (wanted.within is None or one.patience <= wanted.within)
+        and (wanted.within is None or one.patience + wanted.delay <= wanted.within)
     ]
     if not fits:
         raise NoPlan(_nearest(wanted, open_to, least))
     chosen = min(fits, key=lambda one: (one.cost, -one.quality, one.patience, -one.pixels))
+    if wanted.delay:
+        whole, rest = (chosen.patience + wanted.delay) / 1000, wanted.delay / 1000
+        reasons.append(f"ready in {whole:g} s, {rest:g} s of it for the queue and the way home")
     reasons.append(f"{chosen.name}: the cheapest of {len(open_to)} that are large enough, at quality {least} or better")
-    return Plan(wanted, chosen, tuple(every), tuple(best), book.quote(clip, model), tuple(reasons))
+    return Plan(wanted, chosen, tuple(every), tuple(best), naive, reason, tuple(reasons))
 
 
 def _pixels(resolution: str) -> int:
@@ -177,7 +181,9 @@ def _nearest(wanted: Wanted, every: list[Option], least: Decimal) -> str:
     """Say what can not be had, and what comes nearest to it."""
     asked = [f"quality {least} or better"]
     asked += [f"for at most {dollars(wanted.budget)}"] if wanted.budget is not None else []
-    asked += [f"within {wanted.within / 1000:g} s"] if wanted.within is not None else []
+    if wanted.within is not None:
+        rest = f" ({wanted.delay / 1000:g} s of it for the queue and the way home)" if wanted.delay else ""
+        asked.append(f"within {wanted.within / 1000:g} s{rest}")
     good = [one for one in every if one.quality >= least]
     paid = [one for one in every if wanted.budget is None or one.cost <= wanted.budget]
     near = [f"the cheapest that good is {good[0].line()}"] if good else ["nothing is that good"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clip import Clip, Reuse
 
-ASIDE = frozenset({"priority", "unique_key", "deadline", "metadata", "reuse"})
+ASIDE = frozenset({"priority", "unique_key", "deadline", "metadata", "reuse", "physics_why"})
 """Fields that do not change the film. All others do, also those that come later."""
 
 PREFIX = "same:"

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
 from .. import __version__
+from ..clip import Mode
 from ..errors import ConfigError
 from ..settings import Settings
 from .address import Allowed, Origin
@@ -59,7 +60,6 @@ def payload(request: CreateRequest, words: Dialect) -> dict[str, Any]:
         "model": request.model,
         "prompt": clip.prompt,
         "negative_prompt": clip.negative_prompt,
-        "mode": str(clip.mode),
         "duration": _whole(clip.duration),
         "fps": clip.fps,
         "resolution": clip.resolution,
@@ -71,6 +71,8 @@ def payload(request: CreateRequest, words: Dialect) -> dict[str, Any]:
         },
         "metadata": {"job_id": request.job_id},
     }
+    if clip.mode is not Mode.PLAIN:  # the vendor knows three modes, and a plain clip is none of them
+        body["mode"] = str(clip.mode)
     if clip.seed is not None:
         body["seed"] = clip.seed
     if request.callback_url is not None:

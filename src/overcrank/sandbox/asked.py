@@ -36,7 +36,7 @@ class Asked:
 
     Attributes:
         prompt: as sent.
-        mode: "slow_motion", "time_lapse" or "hyperlapse".
+        mode: "slow_motion", "time_lapse" or "hyperlapse"; None where none is named: a plain clip.
         duration: seconds, 0 < duration <= 60.
         fps: frames per second, 24..240.
         resolution: a key of `RESOLUTIONS`.
@@ -47,7 +47,7 @@ class Asked:
     """
 
     prompt: str
-    mode: str
+    mode: str | None
     duration: Decimal
     fps: int
     resolution: str
@@ -93,7 +93,7 @@ def read(values: dict[str, Any], models: Collection[str]) -> Asked:
         raise RefusedBodyError(422, "duration", "duration: 0 is not allowed; allowed: above 0, at most 60 seconds")
     asked = Asked(
         prompt=prompt,
-        mode=_one_of(values, "mode", _MODES),
+        mode=None if "mode" not in values else _one_of(values, "mode", _MODES),
         duration=duration,
         fps=_whole("fps", values.get("fps"), 24, 240),
         resolution=_one_of(values, "resolution", tuple(RESOLUTIONS)),

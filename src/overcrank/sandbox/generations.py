@@ -136,6 +136,6 @@ def drawn_seconds(asked: Asked, scale: float, fixed: float | None, *names: objec
 
 
 def _latency(asked: Asked) -> tuple[int, int]:
-    if asked.mode != "slow_motion":
+    if asked.mode in ("time_lapse", "hyperlapse"):
         return _LAPSE
     return next((average, p95) for top, average, p95 in _LATENCIES if asked.fps <= top)

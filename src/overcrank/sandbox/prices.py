@@ -25,6 +25,9 @@ TABLE: tuple[tuple[int, Decimal], ...] = (
     (240, Decimal("0.67")),
 )
 
+#: USD per second of a time lapse, at any frame rate; by the formula only where that is not dearer.
+TIME_LAPSE = Decimal("0.45")
+
 _MICROS = 1_000_000
 
 
@@ -35,6 +38,7 @@ def price_micros(
     fps: int,
     resolution: str,
     strength: Decimal,
+    mode: str | None = None,
     factor: Decimal = Decimal(1),
 ) -> int:
     """The price of one clip in micro-dollars.
@@ -45,13 +49,15 @@ def price_micros(
         fps: frames per second, at most 240.
         resolution: a key of `RESOLUTIONS`.
         strength: of the physics, 0..1; 0 where it is off.
+        mode: a time lapse has a row of its own.
         factor: how far the real price is from the quoted one.
     """
     dollars = duration * RESOLUTIONS[resolution][1] * factor
+    lapse = TIME_LAPSE if mode == "time_lapse" else Decimal(0)
     if price_list == "table":
-        dollars *= next(rate for top, rate in TABLE if fps <= top)
+        dollars *= lapse or next(rate for top, rate in TABLE if fps <= top)
     else:
-        dollars = dollars * Decimal("0.15") * fps * (1 + Decimal("0.35") * strength) / 30
+        dollars = max(dollars * Decimal("0.15") * fps * (1 + Decimal("0.35") * strength) / 30, dollars * lapse)
     return round_micros(dollars * _MICROS)
 
 

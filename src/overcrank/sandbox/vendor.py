@@ -111,6 +111,7 @@ class Vendor:
             fps=asked.fps,
             resolution=asked.resolution,
             strength=asked.strength,
+            mode=asked.mode,
             factor=factor,
         )
 
