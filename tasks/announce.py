@@ -12,7 +12,7 @@ from celery.app.task import Context
 
 from overcrank.job import Job
 from overcrank.lifecycle import State
-from overcrank.wire import GENERATE
+from overcrank.wire import GENERATE, headline
 from workers.app import app
 from workers.process import current
 
@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 def announce(job: Job) -> None:
     """Tell everybody who waits for *job*, which has ended."""
     jobs = current().tools.jobs
-    audience: dict[str, Any] = {job.id: {}, **jobs.audience(job.id)}
+    there, followers = jobs.waiting(job.id)
+    audience: dict[str, Any] = {job.id: {}, **there}
     for task_id, canvas in audience.items():
         if canvas is None:
             continue
@@ -34,7 +35,7 @@ def announce(job: Job) -> None:
                 _revoked(job, request)
             case _:
                 _failed(job, request)
-    jobs.told(job.id, audience)
+    jobs.told(job.id, audience, followers)
     logger.info("job %s %s%s", job.id, job.state, f": {job.exception}" if job.exception else "")
 
 
@@ -101,4 +102,7 @@ def _event(kind: str, job: Job, request: Context, **fields: Any) -> None:
     if dispatcher is not None and dispatcher.enabled:
         begun, ended = job.moments.get("started", job.moments["created"]), job.moments.get("ended", 0)
         fields["runtime"] = max(0, ended - begun) / 1_000_000
+        if job.leader:  # where it followed another all along it had no message, so monitors do not know it yet
+            said = headline(job.clip, job.cost or 0)
+            dispatcher.send("task-received", uuid=request.id, name=GENERATE, args="()", kwargs=said, retries=0)
         dispatcher.send(kind, uuid=request.id, retry=True, **fields)

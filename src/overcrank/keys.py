@@ -74,7 +74,8 @@ class Keys:
     unsent: str
     """Sorted set: queued jobs whose message may not have left, since when, µs."""
     counters: str
-    """Hash: how many jobs entered, and ended in each way; waiting_cost: what those would cost that wait, µ$."""
+    """Hash: how many jobs entered, and ended in each way; how many were served (reused), and what that saved, µ$;
+    waiting_cost: what those would cost that wait, µ$."""
     workers: str
     """Sorted set: workers, and until when each counts as alive, µs."""
     journal: str
@@ -95,6 +96,14 @@ class Keys:
     def attempt(self, attempt_id: str) -> str:
         """Hash: one paid try."""
         return f"{self.prefix}attempt:{attempt_id}"
+
+    def film(self, name: str) -> str:
+        """String: the job that makes a film, by what stands for the film."""
+        return f"{self.prefix}film:{name}"
+
+    def followers(self, job_id: str) -> str:
+        """Set: the jobs that wait for the end of the job."""
+        return f"{self.prefix}followers:{job_id}"
 
     def unique(self, project: str, key: str) -> str:
         """String: the job a project's unique key stands for."""

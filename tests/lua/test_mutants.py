@@ -16,6 +16,7 @@ import test_lane_scripts
 import test_parking
 import test_rebuild
 import test_settle
+import test_take
 from desk import Desk
 from model import Play
 from mutants import MUTANTS, Mutant
@@ -26,7 +27,8 @@ from overcrank.clip import Priority
 
 FIRST: dict[str, list[ModuleType]] = {
     "admit": [test_admit], "leave": [test_admit], "book": [test_settle, test_claim_move], "settle": [test_settle],
-    "claim": [test_claim_move], "move": [test_claim_move], "enter": [test_enter], "budgets": [test_budgets, test_admit],
+    "claim": [test_claim_move], "move": [test_claim_move], "enter": [test_enter], "lead": [test_enter],
+    "share": [test_enter], "take": [test_take], "budgets": [test_budgets, test_admit],
     "line": [test_admit, test_budgets], "park": [test_parking, test_budgets], "release": [test_parking],
     "pace": [test_admit, test_breaker], "heard": [test_breaker], "cool": [test_lane_scripts, test_breaker],
     "resend": [test_lane_scripts, test_budgets], "allow": [test_allowed, test_budgets],
@@ -34,7 +36,7 @@ FIRST: dict[str, list[ModuleType]] = {
 }  # fmt: skip
 ALL = [
     test_admit, test_settle, test_claim_move, test_enter, test_lane_scripts, test_budgets, test_parking, test_breaker,
-    test_allowed, test_rebuild,
+    test_allowed, test_rebuild, test_take,
 ]  # fmt: skip
 
 

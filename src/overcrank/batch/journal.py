@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,13 +49,14 @@ class Journal:
         return number // 8 < len(self._done) and bool(self._done[number // 8] >> number % 8 & 1)
 
     def add(self, number: int, job: Job) -> None:
-        """Write a line's result."""
-        self._note(number)
+        """Write a line's result; that of a background which is no line has the number 0."""
+        if number:
+            self._note(number)
         result = job.result or {}
         self._write({
             "line": number, "id": job.id, "state": str(job.state), "url": result.get("url"),
             "sha256": result.get("sha256"), "cost_usd": job.as_dict()["cost_usd"],
-            "error": job.error[1] if job.error else None,
+            "error": job.error[1] if job.error else None, **job.shared_with,
         })  # fmt: skip
         self.written += 1
 
@@ -69,20 +71,39 @@ class Journal:
 
     def _read(self) -> str:
         """Return the batch's name, and cut off a last line that a crash left unfinished."""
-        whole, batch = 0, ""
+        batch, whole = _entries(self.path, self._note)
         with self.path.open("rb+") as file:
-            for text in file:
-                if not text.endswith(b"\n"):
-                    break
-                try:
-                    entry = json.loads(text)
-                    batch = batch or str(entry["batch"])
-                    if "line" in entry:
-                        self._note(int(entry["line"]))
-                except (ValueError, KeyError, TypeError):
-                    raise ConfigError(f"{self.path} is not the results file of a batch") from None
-                whole += len(text)
             file.truncate(whole)
-        if not batch:
-            raise ConfigError(f"{self.path} is not the results file of a batch")
         return batch
+
+
+def finished(path: Path) -> Callable[[int], bool]:
+    """Return what tells whether a line's result is in the file at *path*, which is only read.
+
+    Raises:
+        ConfigError: it is no results file.
+    """
+    numbers: set[int] = set()
+    if path.exists():
+        _entries(path, numbers.add)
+    return numbers.__contains__
+
+
+def _entries(path: Path, note: Callable[[int], None]) -> tuple[str, int]:
+    """Note the lines whose results are there; return the batch's name, and how many bytes are whole lines."""
+    whole, batch = 0, ""
+    with path.open("rb") as file:
+        for text in file:
+            if not text.endswith(b"\n"):
+                break
+            try:
+                entry = json.loads(text)
+                batch = batch or str(entry["batch"])
+                if "line" in entry:
+                    note(int(entry["line"]))
+            except (ValueError, KeyError, TypeError):
+                raise ConfigError(f"{path} is not the results file of a batch") from None
+            whole += len(text)
+    if not batch:
+        raise ConfigError(f"{path} is not the results file of a batch")
+    return batch, whole

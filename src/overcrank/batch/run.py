@@ -7,8 +7,11 @@ from itertools import islice
 from typing import TextIO
 
 from ..client import Client
+from ..clip import Clip
 from ..errors import Refused
 from ..job import Job
+from ..lifecycle import State
+from .backgrounds import Backgrounds, named
 from .journal import Journal
 from .lines import Line
 
@@ -27,6 +30,7 @@ class Progress:
     in_flight: int = 0
     quoted: int = 0
     spent: int = 0
+    saved: int = 0
 
     @property
     def projected(self) -> int:
@@ -37,9 +41,15 @@ class Progress:
 class Batch:
     """One run of a batch."""
 
-    def __init__(self, client: Client, journal: Journal, rejects: TextIO, window: int) -> None:
+    def __init__(
+        self, client: Client, journal: Journal, rejects: TextIO, window: int, backgrounds: Backgrounds | None = None
+    ) -> None:
         self._client, self._journal, self._rejects, self._window = client, journal, rejects, window
+        self._backgrounds = backgrounds or Backgrounds(client.knows)
         self._waiting: dict[str, list[int]] = {}
+        self._quoted: dict[str, int] = {}
+        self._behind: set[str] = set()
+        self._price = client.pricing()
         self.progress = Progress()
 
     def run(self, lines: Iterable[Line], tell: Callable[[Progress], None] = lambda _: None) -> Progress:
@@ -49,12 +59,16 @@ class Batch:
             more = True
             while more or len(follower):
                 room = min(AT_ONCE, self._window - len(follower))
+                if more and room > 0:
+                    self._price = self._client.pricing()
                 some = list(islice(todo, room)) if more and room > 0 else []
                 more = more and (room <= 0 or len(some) == room)
-                for line, job in zip(some, self._submit(some), strict=True):
-                    self.progress.quoted += job.quote
+                for number, job in self._submit(some):
                     numbers = self._waiting.setdefault(job.id, [])
-                    numbers.append(line.number)
+                    if not numbers and job.state is not State.FOLLOWING:
+                        self._quoted[job.id] = job.quote
+                        self.progress.quoted += job.quote
+                    numbers.append(number)
                     if len(numbers) == 1:
                         follower.add(job)
                 for job in follower.ended(0.0 if some else 0.5):
@@ -64,7 +78,7 @@ class Batch:
         return self.progress
 
     def _todo(self, lines: Iterable[Line]) -> Iterator[Line]:
-        for line in lines:
+        for line in self._backgrounds.checked(lines):
             self.progress.read += 1
             if self._journal.has(line.number):
                 self.progress.done += 1
@@ -76,25 +90,38 @@ class Batch:
     def _unaffordable(self, line: Line) -> str:
         try:
             assert line.clip is not None
-            self._client.quote(line.clip)
+            self._price(line.clip)
         except Refused as error:
             return str(error)
         return ""
 
-    def _submit(self, lines: list[Line]) -> list[Job]:
+    def _submit(self, lines: list[Line]) -> Iterator[tuple[int, Job]]:
+        """Submit lines; yield each job with its line's number, and backgrounds that are no line with 0."""
         clips = []
         for line in lines:
-            assert line.clip is not None
-            key = line.clip.unique_key or self._journal.key(line.number)
-            clips.append(line.clip.model_copy(update={"unique_key": key}))
-        return list(self._client.submit_many(clips))
+            clip, behind = self._backgrounds.of(line, self._journal)
+            if behind is not None and line.behind is not None and behind.unique_key not in self._behind:
+                yield from self._submit_behind(line.behind, behind)
+            clips.append(clip)
+        yield from zip((line.number for line in lines), self._client.submit_many(clips), strict=True)
+
+    def _submit_behind(self, name: Clip | str, clip: Clip) -> Iterator[tuple[int, Job]]:
+        """Submit what is behind some lines, before the first of them; a labelled line has the same key later."""
+        job = self._client.submit(clip)
+        self._client.promise(job, self._backgrounds.users[named(name)])
+        self._behind.add(clip.unique_key or "")
+        if isinstance(name, Clip):
+            yield 0, job
 
     def _ended(self, job: Job) -> None:
-        for number in self._waiting.pop(job.id):
+        numbers = self._waiting.pop(job.id)
+        for number in numbers:
             self._journal.add(number, job)
-            self.progress.done += 1
-            self.progress.failed += job.state != "succeeded"
-            self.progress.quoted -= job.quote
+            if number:
+                self.progress.done += 1
+                self.progress.failed += job.state != "succeeded"
+        self.progress.quoted -= self._quoted.pop(job.id, 0)
+        self.progress.saved += job.saved or 0
         self.progress.spent += job.cost or 0
 
     def _reject(self, line: Line, why: str) -> None:

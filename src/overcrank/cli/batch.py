@@ -27,7 +27,11 @@ def batch() -> None:
 @click.option("--resume", is_flag=True, help="Go on where a run with the same results file stopped.")
 @click.option("--strict", is_flag=True, help="Start nothing if any line is wrong.")
 @click.option("--dry-run", is_flag=True, help="Print the bill, and start nothing.")
-@click.option("--csv/--jsonl", "as_csv", default=None, help="What the lines are; by the file's name otherwise.")
+@click.option(
+    "--csv", "form", flag_value="csv", help="The lines are a table with commas; by the file's name otherwise."
+)
+@click.option("--tsv", "form", flag_value="tsv", help="The lines are a table with tabs.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="The lines are JSON.")
 @click.option("--window", type=click.IntRange(1, 100_000), default=1000, show_default=True,
               help="Clips under way at once.")  # fmt: skip
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Dollars that all of it may cost.")
@@ -35,24 +39,26 @@ def batch() -> None:
 @click.pass_context
 def run(
     context: click.Context, /, file: Path, results: Path | None, rejects: Path | None, resume: bool, strict: bool,
-    dry_run: bool, as_csv: bool | None, window: int, budget: float | None, within: float | None,
+    dry_run: bool, form: str | None, window: int, budget: float | None, within: float | None,
 ) -> int:  # fmt: skip
     """Make the clips that FILE (or -, standard input) describes, one a line as JSON or CSV.
 
     Ctrl-C stops it; what was sent goes on, and --resume picks it up. The exit code is 0 where every clip came home, 1
     where one did not, 2 where it was not started.
     """
-    from ..batch.bill import add_up, seconds_needed, trouble
-    from ..batch.journal import Journal
-    from ..batch.lines import looks_like_csv, read_lines
+    from ..batch.backgrounds import Backgrounds
+    from ..batch.bill import Till, add_up, seconds_needed, trouble
+    from ..batch.journal import Journal, finished
+    from ..batch.lines import divider, read_lines
     from ..batch.run import Batch
     from ..client import Client
-    from ..money import micros
+    from ..money import dollars, micros
     from ..planning.wishes import wanted
     from .attach import settings
 
     name = "batch" if str(file) == "-" else str(file)
-    tabled = looks_like_csv(file) if as_csv is None else as_csv
+    divided_by = divider(Path(f"lines.{form}") if form else file)
+    path = results or Path(f"{name}.results.jsonl")
     found = settings()
     client = Client(found)
 
@@ -60,8 +66,13 @@ def run(
         return client.plan(wanted(fields)).clip
 
     with _reopened(file) as again:
+        till = Till(client.pricing(), client.asks, client.served, backgrounds=Backgrounds(client.knows))
+        if resume:
+            till.done = finished(path)
         with again() as source:
-            bill = add_up(read_lines(source, as_csv=tabled, choose=choose), client.quote)
+            till.backgrounds.collect(read_lines(source, divided_by=divided_by, choose=choose))
+        with again() as source:
+            bill = add_up(read_lines(source, divided_by=divided_by, choose=choose), till)
         needed = seconds_needed(bill, client.stats(), found.budget.window.total_seconds())
         click.echo(_bill(bill, needed, machine=bool(context.meta.get(JSON))), err=not dry_run)
         for line in bill.wrong if dry_run or strict else ():
@@ -73,20 +84,22 @@ def run(
             raise click.UsageError(f"the batch can not be done as wanted: {why}; nothing was started")
         if dry_run:
             return Exit.OK
-        journal = Journal(results or Path(f"{name}.results.jsonl"), resume=resume)
+        journal = Journal(path, resume=resume)
         wrong = rejects or Path(f"{name}.rejects.jsonl")
         with journal, wrong.open("w", encoding="utf-8") as rejected, again() as source, _shown(bill.clips) as tell:
-            work = Batch(client, journal, rejected, window)
+            work = Batch(client, journal, rejected, window, till.backgrounds)
             try:
-                done = work.run(read_lines(source, as_csv=tabled, choose=choose), tell)
+                ended = work.run(read_lines(source, divided_by=divided_by, choose=choose), tell)
             except KeyboardInterrupt:
                 under_way = work.progress.in_flight
                 click.echo(f"stopped: {under_way} clips under way go on; --resume picks them up", err=True)
                 return Exit.INTERRUPTED
-    if not done.rejected:
+    if not ended.rejected:
         wrong.unlink(missing_ok=True)
-    click.echo(f"{done.done} done, {done.failed} failed, {done.rejected} rejected; results in {journal.path}", err=True)
-    return Exit.FAILED if done.failed or done.rejected else Exit.OK
+    saved = f", {dollars(ended.saved)} saved" if ended.saved else ""
+    counted = f"{ended.done} done, {ended.failed} failed, {ended.rejected} rejected{saved}"
+    click.echo(f"{counted}; results in {journal.path}", err=True)
+    return Exit.FAILED if ended.failed or ended.rejected else Exit.OK
 
 
 def _bill(bill: Any, needed: float, *, machine: bool) -> str:
@@ -95,7 +108,9 @@ def _bill(bill: Any, needed: float, *, machine: bool) -> str:
     if machine:
         return json.dumps({
             "clips": bill.clips, "rejected": bill.rejected, "total_usd": plain(bill.total),
-            "dearest_usd": plain(bill.dearest), "seconds_at_least": round(needed, 1),
+            "dearest_usd": plain(bill.dearest), "naive_usd": plain(bill.naive), "saved_usd": plain(bill.saved),
+            "served": bill.served, "backgrounds": bill.backgrounds, "done": bill.done,
+            "seconds_at_least": round(needed, 1),
         })  # fmt: skip
     return f"{bill.line}, the dearest {dollars(bill.dearest)}; {needed:.0f} s at the least by rate and budget"
 

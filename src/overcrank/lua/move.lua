@@ -29,6 +29,9 @@ local promised = old == 'queued' and redis.call('HGET', afoot, job_id) -- room k
 if promised then
   redis.call('HDEL', afoot, job_id); redis.call('HINCRBY', afoot, 'sum', int(-num(promised)))
 end
+if old == 'following' and new == 'fetched' then -- another has paid for its film
+  redis.call('HINCRBY', counters, 'reused', 1); redis.call('HINCRBY', counters, 'saved', int(num(is[4])))
+end
 local waited, waits = old == 'queued' or old == 'parked', new == 'queued' or new == 'parked'
 if waited ~= waits then redis.call('HINCRBY', counters, 'waiting_cost', int(waits and num(is[4]) or -num(is[4]))) end
 if due_in_us == '' then redis.call('ZREM', due, job_id) else redis.call('ZADD', due, int(now + num(due_in_us)), job_id) end
