@@ -19,7 +19,7 @@ from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
 from overcrank.server import OUTAGE
-from overcrank.wire import GENERATE
+from overcrank.wire import GENERATE, headline
 from workers.app import app
 from workers.process import current
 
@@ -39,8 +39,9 @@ def announce(job: Job) -> None:
         Exception: one of `AWAY`. The job stays due, and whoever was not told is told then.
     """
     jobs = current().tools.jobs
+    there, followers = jobs.waiting(job.id)
     told, away = [], None
-    for task_id, canvas in {job.id: {}, **jobs.audience(job.id)}.items():
+    for task_id, canvas in {job.id: {}, **there}.items():
         if canvas is None:
             continue
         try:
@@ -48,7 +49,7 @@ def announce(job: Job) -> None:
             told.append(task_id)
         except AWAY as error:
             away = error
-    jobs.told(job.id, told, everybody=away is None)
+    jobs.told(job.id, told, followers, everybody=away is None)
     if away is not None:
         raise away
     logger.info("job %s %s%s", job.id, job.state, f": {job.exception}" if job.exception else "")
@@ -153,4 +154,7 @@ def _event(job: Job | None, request: Context, state: str, result: Any) -> None:
     if job is not None:
         begun, ended = job.moments.get("started", job.moments["created"]), job.moments.get("ended", 0)
         fields["runtime"] = max(0, ended - begun) / 1_000_000
+        if job.leader:  # where it followed another all along it had no message, so monitors do not know it yet
+            said = headline(job.clip, job.cost or 0)
+            dispatcher.send("task-received", uuid=request.id, name=GENERATE, args="()", kwargs=said, retries=0)
     dispatcher.send(KINDS[state], uuid=request.id, retry=True, **fields)

@@ -3,6 +3,7 @@
 import logging
 
 from overcrank import wire
+from overcrank.client import send
 from overcrank.errors import UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
@@ -41,10 +42,13 @@ def bring(job: Job, there: Completed | None = None) -> None:
         if mine and not admitted:
             process.tools.jobs.look_again(job, 1.0)
         elif mine:
-            with process.hand(job.id, State.UNDELIVERED, State.FETCHED):
+            with process.hand(job.id, State.FOLLOWING, State.UNDELIVERED, State.FETCHED):
                 outcome = flow.deliver(job, process.tools, there)
             if isinstance(outcome, Ended):
                 announce(outcome.job or process.tools.jobs.get(job.id))
+    if outcome == Next("enter"):  # nobody has its film, so it is made for it
+        send(app, job.id, job.clip, job.quote)
+        process.tools.jobs.sent([job.id])
     if outcome == Next("render"):  # now that the clip is in nobody's hand
         queue = wire.RENDER_QUEUE
         if job.state is State.UNDELIVERED or not backlog(app, [queue])[queue]:  # else its message still waits there

@@ -16,7 +16,7 @@ from . import envelope, wire
 from .admission.foresight import Estimate
 from .clip import Clip, Priority, placed, read_clip
 from .clock import SECOND, iso
-from .errors import InvalidClip, OverBudget, Refused, StoreUnavailable, UnknownJob, WaitTimeout
+from .errors import InvalidClip, OverBudget, Refused, StoreUnavailable, TooLate, UnknownJob, WaitTimeout
 from .follow import Follower, handful
 from .ids import new_id
 from .job import Job
@@ -24,13 +24,15 @@ from .lifecycle import IN_FLIGHT, State
 from .media.recipe import recipe, way_home
 from .money import dollars, plain
 from .pipeline import verdict
+from .pipeline.backdrop import found
 from .pipeline.cancel import cancel
-from .pipeline.share import of_use
+from .pipeline.share import led, served
 from .planning import wishes
 from .planning.physics import settled
 from .planning.planner import Plan, Wanted, plan
-from .planning.reuse import keyed, shared
+from .planning.reuse import ASIDE, sharing
 from .runtime import Runtime
+from .scripts import Sharing
 from .server import OUTAGE
 from .settings import Settings, load
 from .store.archive import Row
@@ -44,6 +46,9 @@ Decision = Literal["accept", "write_off", "retry"]
 
 BATCH = 500
 """Jobs written in one round trip by `submit_many`."""
+
+KEPT = frozenset({"priority", "metadata", "physics_why"})
+"""Fields that what is made of a clip has of it, though they do not say what is generated."""
 
 FLUSH = 0.1
 """Seconds after which those that have come are written, however few they are."""
@@ -63,6 +68,7 @@ class Client:
         self.settings = settings or load()
         self._runtime = Runtime(self.settings)
         self._jobs = self._runtime.jobs
+        self._queues_are_ours = False
 
     @cached_property
     def celery(self) -> Celery:
@@ -85,9 +91,9 @@ class Client:
     def submit(self, clip: Clip | dict[str, Any] | str, *, priority: Priority | str | int | None = None) -> Job:
         """Enqueue a clip (a `Clip`, its fields, or just a prompt) and return its job.
 
-        The same unique key again returns the job it stands for, and so does the same clip with the same seed, unless
-        its `reuse` says otherwise. The job is written before its message is sent; should
-        this process die in between, the sweep sends the message.
+        The same unique key again returns the job it stands for. A clip that is paid for already, or being paid for, is
+        not paid for again: its job follows the one that pays (see `Clip.reuse`). The job is written before its message
+        is sent; should this process die in between, the sweep sends the message.
 
         Raises:
             InvalidClip: a field is wrong. UnknownPrice: it can not be priced. OverBudget: no window could ever pay it.
@@ -134,9 +140,35 @@ class Client:
                     wrong = error
             most = min(BATCH, 2 * most) if len(batch) == most else 1
             number += len(batch)
-            yield from self._enter(batch) if batch else ()
+            yield from self._placed(batch)
             if wrong is not None:
                 raise wrong
+
+    def _placed(self, batch: list[tuple[Clip, int]]) -> Iterator[Job]:
+        """Enqueue a batch, those first that have no background: they may be the backgrounds of the others."""
+        plain, behind = ([one for one in batch if (one[0].background is None) is first] for first in (True, False))
+        entered, placed = (iter(self._enter(some) if some else ()) for some in (plain, behind))
+        yield from (next(entered if clip.background is None else placed) for clip, _ in batch)
+
+    def render(self, job: Job | str, **wishes: Any) -> Job:
+        """Make more of a clip that is here or will be, without paying: extras, another delivery, a background.
+
+        *wishes* are fields of a clip that say what is made of it. The job that is returned follows the one it is made
+        of, with that one's project, priority and metadata unless told otherwise.
+
+        Raises:
+            InvalidClip: that can not be made of it, or would have to be generated anew. TooLate: there is no clip.
+            UnknownJob: there is no such job.
+        """
+        of = self.get(job.id if isinstance(job, Job) else job)
+        if of.ended and of.file is None:
+            raise TooLate(f"{of.id} has {of.state}: it has no clip to make anything of; submit it again")
+        if anew := sorted(set(wishes) - (ASIDE - {"physics_why"})):
+            raise InvalidClip(f"{anew[0]} is a field of the generation, or none: submit a new clip for that")
+        fields = of.clip.model_dump(exclude_unset=True, exclude=set(ASIDE - KEPT))
+        clip = read_clip({**fields, **wishes})
+        recipe(clip)
+        return self._enter([(clip, of.quote)], leader=of.id)[0]
 
     def _read(
         self, clip: Clip | dict[str, Any] | str, priority: Priority | str | int | None, cap: int
@@ -159,7 +191,7 @@ class Client:
                 f"{checked.line} costs {dollars(quote)} and a whole budget window holds {dollars(cap)}: raise "
                 "OVERCRANK_BUDGET__CAP or ask for a cheaper clip"
             )
-        return keyed(checked, self.settings.provider.model), quote
+        return checked, quote
 
     @property
     def _cap(self) -> int:
@@ -169,29 +201,51 @@ class Client:
             raise _away(error) from None
         return self.settings.budget.cap if stored is None else stored
 
-    def _enter(self, batch: list[tuple[Clip, int]]) -> list[Job]:
-        ids = [new_id() for _ in batch]
+    def _enter(self, batch: list[tuple[Clip, int]], leader: str = "") -> list[Job]:
+        """Write the jobs of a batch, and send their messages; with a *leader* they follow it whatever it makes."""
+        model, named = self.settings.provider.model, Sharing("named", leader=leader) if leader else None
+        asking = {new_id(): (clip, quote, named or sharing(clip, model)) for clip, quote in batch}
+        entered: dict[str, Job | None] = {}
         try:
-            self._queues_are_ours  # noqa: B018  (asked for what it raises)
-            pipe = self._runtime.redis.pipeline(transaction=False)
-            for job_id, (clip, quote) in zip(ids, batch, strict=True):
-                self._jobs.enter(job_id, clip, quote, sent=False, pipeline=pipe)
-            new = [(i, *entry) for i, entry in zip(ids, batch, strict=True) if not entry[0].unique_key]
-            if envelope.shares_server(self.settings):  # what is surely new is sent in the same round trip
-                self._post(pipe, new)
-            answers = self._written(pipe, ids)
-            posted = {job_id for job_id, _, _ in new} if envelope.shares_server(self.settings) else set()
-            known = {answer[1] for answer in answers if answer[0] == "known"}
-            entered = zip(ids, batch, answers, strict=True)
-            self._send([(i, *entry) for i, entry, a in entered if a[0] == "entered" and i not in posted])
-            there = {job.id: job for job in self._jobs.get_many(known)} if known else {}
+            self._take_queues()
+            left = list(asking)
+            while left:  # again for those whose leader was another by then
+                answers = self._write([(job_id, *asking[job_id]) for job_id in left])
+                known = {answer[1] for answer in answers if answer[0] == "known"}
+                there = {job.id: job for job in self._jobs.get_many(known)} if known else {}
+                for job_id, answer in zip(left, answers, strict=True):
+                    clip, quote, _ = asking[job_id]
+                    match answer[0]:
+                        case "known":
+                            entered[job_id] = there.get(answer[1])
+                        case "following":
+                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]), follows=answer[1])
+                        case "entered":
+                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]))
+                left = [job_id for job_id in left if job_id not in entered]
         except OUTAGE as error:
             raise _away(error) from None
-        jobs = [
-            there.get(answer[1]) if answer[0] == "known" else _new_job(job_id, clip, quote, int(answer[2]))
-            for job_id, (clip, quote), answer in zip(ids, batch, answers, strict=True)
-        ]
-        return self._served(batch, answers, jobs)
+        jobs = [job for job_id in asking if (job := entered[job_id]) is not None]
+        if len(jobs) < len(batch):
+            raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
+        return jobs
+
+    def _write(self, entries: list[tuple[str, Clip, int, Sharing]]) -> list[Any]:
+        """Write the jobs in one round trip, and send the messages of those that are queued."""
+        behind = found(self._jobs, [clip for _, clip, _, _ in entries])
+        believed = led(self._jobs, [(job_id, asking) for job_id, _, _, asking in entries])
+        pipe = self._runtime.redis.pipeline(transaction=False)
+        for (job_id, clip, quote, _), asking in zip(entries, believed, strict=True):
+            background = behind.get((clip.project, clip.background or ""), "")
+            self._jobs.enter(job_id, clip, quote, sent=False, sharing=asking, background=background, pipeline=pipe)
+        new = [(i, clip, quote) for i, clip, quote, asking in entries if not clip.unique_key and not asking.wants]
+        if envelope.shares_server(self.settings):  # what is surely queued is sent in the same round trip
+            self._post(pipe, new)
+        answers = self._written(pipe, [job_id for job_id, _, _, _ in entries])
+        posted = {job_id for job_id, _, _ in new} if envelope.shares_server(self.settings) else set()
+        queued = zip(entries, answers, strict=True)
+        self._send([(i, clip, quote) for (i, clip, quote, _), a in queued if a[0] == "entered" and i not in posted])
+        return answers
 
     def _written(self, pipe: Any, ids: list[str]) -> list[Any]:
         """Run what writes jobs and return the answers for them; where those are lost, look which jobs are there.
@@ -206,36 +260,22 @@ class Client:
             with suppress(*OUTAGE):
                 there = self._jobs.get_many(ids)
             if len(there) == len(ids):
-                return [("entered", job.id, job.moments["created"]) for job in there]
+                return [_answer(job) for job in there]
             named = ", ".join(job.id for job in there) or "none that could be seen"
             raise StoreUnavailable(
                 f"Redis did not answer while {len(ids)} jobs were written ({error}), so they may be entered, and paid: "
                 f"{named}. Look with `overcrank jobs list` before you submit again; with a unique_key that is safe"
             ) from None
 
-    def _served(self, batch: list[tuple[Clip, int]], answers: list[Any], jobs: list[Job | None]) -> list[Job]:
-        """Enter anew what was found under a shared key and has no clip; count what another job serves as well."""
-        model, saved, again = self.settings.provider.model, [], []
-        for number, ((clip, quote), answer, job) in enumerate(zip(batch, answers, jobs, strict=True)):
-            if answer[0] == "known" and shared(clip):
-                if of_use(job):
-                    saved.append(quote)
-                else:
-                    again.append((number, keyed(clip, model, after=answer[1]), quote))
-        self._asked(lambda: self._jobs.saved(len(saved), sum(saved)))
-        made = self._enter([(clip, quote) for _, clip, quote in again]) if again else []
-        for (number, _, _), job in zip(again, made, strict=True):
-            jobs[number] = job
-        found = [job for job in jobs if job is not None]
-        if len(found) < len(jobs):
-            raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
-        return found
+    def _take_queues(self) -> None:
+        """Ask once, before anything is written, whether the broker's queues are this namespace's.
 
-    @cached_property
-    def _queues_are_ours(self) -> bool:
-        """Whether the broker's queues are this namespace's; it is asked once, before anything is written."""
-        take_queues(self.settings)
-        return True
+        A broker that is away is asked again next time: what is written is sent by the sweep.
+        """
+        if not self._queues_are_ours:
+            with suppress(*OUTAGE):
+                take_queues(self.settings)
+                self._queues_are_ours = True
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
         """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
@@ -343,7 +383,28 @@ class Client:
         Raises:
             InvalidClip: a field is wrong. UnknownPrice: it can not be priced. OverBudget: no window could ever pay it.
         """
-        return self._read(clip, None, self.settings.budget.cap)[1]
+        return self._read(clip, None, self._cap)[1]
+
+    def pricing(self) -> Callable[[Clip | dict[str, Any] | str], int]:
+        """Return what prices clips as `quote` does, by the cap as it is now: many clips need one look at it."""
+        cap = self._cap
+        return lambda clip: self._read(clip, None, cap)[1]
+
+    def asks(self, clip: Clip) -> Sharing:
+        """Return which film a clip asks for, and whose it may have."""
+        return sharing(settled(clip), self.settings.provider.model)
+
+    def served(self, asking: Sequence[Sharing]) -> list[bool]:
+        """Tell of each request whether a job has made its film, or is making it, so that it would cost nothing."""
+        return self._asked(lambda: served(self._jobs, asking))
+
+    def knows(self, project: str, name: str) -> bool:
+        """Tell whether a project has a job with this id or unique key."""
+        return bool(self._asked(lambda: self._jobs.named([(project, name)])))
+
+    def promise(self, job: Job, users: int) -> None:
+        """Say how many jobs will have a job's clip as their background: each books an equal part of its cost."""
+        self._asked(lambda: self._jobs.promise(job.id, users))
 
     def follow(self) -> Follower:
         """Return what tells which of many jobs have ended; use it in a with statement."""
@@ -469,6 +530,7 @@ class Client:
             "queued": {priority: by_state[f"queued:{priority}"] for priority in map(str, Priority)},
             "holding": holding,
             "parked": by_state["parked"],
+            "following": by_state["following"],
             "in_flight": {str(state): by_state[state] for state in State if state in IN_FLIGHT},
             "at_provider": lane.in_flight,
             **ended,
@@ -499,17 +561,24 @@ def send(app: Celery, job_id: str, clip: Clip, quote: int, producer: Any = None)
     envelope.send(app, job_id, wire.QUEUES[clip.priority], wire.headline(clip, quote), producer)
 
 
-def _new_job(job_id: str, clip: Clip, quote: int, now: int) -> Job:
+def _new_job(job_id: str, clip: Clip, quote: int, now: int, follows: str = "") -> Job:
     return Job(
         id=job_id,
-        state=State.QUEUED,
+        state=State.FOLLOWING if follows else State.QUEUED,
         version=1,
         priority=clip.priority,
         project=clip.project,
         quote=quote,
         request=clip.model_dump_json(exclude_defaults=True),
         moments={"created": now},
+        leader=follows,
     )
+
+
+def _answer(job: Job) -> tuple[str, str, int]:
+    """Return what was answered when *job* was written."""
+    created = job.moments["created"]
+    return ("following", job.leader, created) if job.state is State.FOLLOWING else ("entered", job.id, created)
 
 
 def _away(error: Exception) -> StoreUnavailable:

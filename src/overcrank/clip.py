@@ -80,6 +80,12 @@ class Reuse(StrEnum):
 RESOLUTIONS = {"720p": "1280x720", "1080p": "1920x1080", "4K": "3840x2160"}
 """The short names of the sizes the provider makes."""
 
+COLOURS = {"green": "#00b140", "blue": "#0047bb", "black": "#000000", "white": "#ffffff"}
+"""The names of the colours that are usually put behind what is to be cut out."""
+
+ALPHA = "alpha"
+"""What is seen through is said by the film itself."""
+
 SHORTEST, LONGEST = 1, 60
 SLOWEST, FASTEST = 24, 240
 PROMPT_LENGTH = 4000
@@ -132,6 +138,16 @@ def _extras(value: Any) -> Any:
     if named - set(Extra):
         raise ValueError("there is no such extra")
     return tuple(extra for extra in Extra if extra in named)
+
+
+def _key(value: Any) -> Any:
+    """Read the name of a colour, or the colour itself in one way of writing it."""
+    if not isinstance(value, str):
+        return value
+    name = COLOURS.get(value.lower(), value.lower())
+    if name != ALPHA and not re.fullmatch(r"#[0-9a-f]{6}", name):
+        raise ValueError("it is no colour")
+    return name
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
@@ -207,6 +223,17 @@ class Clip(BaseModel):
     )
     extras: Annotated[tuple[Extra, ...], BeforeValidator(_extras)] = Field(
         (), strict=False, description="any of light, poster, preview, sheet"
+    )
+    background: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="the id or the unique key of a job of the project: its clip is put behind this one"
+    )
+    key: Annotated[str, BeforeValidator(_key)] = Field(
+        COLOURS["green"], description="what the background is seen through: green, blue, black, white, #rrggbb or alpha"
+    )
+    key_tolerance: float = Field(0.12, ge=0, le=1, description="how far from the key colour is seen through, 0 to 1")
+    key_softness: float = Field(0.08, ge=0, le=1, description="how far beyond that it fades into the clip, 0 to 1")
+    background_loop: bool = Field(
+        True, description="true or false: whether a background that is shorter begins anew, or stands still at its end"
     )
     reuse: Annotated[Reuse, BeforeValidator(_named)] = Field(
         Reuse.SAME, strict=False, description="never, same (needs a seed) or any: which clip paid for already will do"

@@ -15,6 +15,9 @@ from .lifecycle import State
 from .media.steps import Step
 from .money import dollars
 
+BESIDE = {"composite", "light", "poster", "preview", "sheet"}
+"""What is made of a clip and has a link of its own."""
+
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c1e21;--soft:#667;--paper:#f5f5f2;--card:#fff;--line:#0001;
 --good:#0a7d4f;--bad:#b3261e}
@@ -94,8 +97,10 @@ def _sum(jobs: Sequence[Job]) -> str:
     states = Counter(str(job.state) for job in jobs)
     counted = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "no clips"
     cost, price = sum(job.cost or 0 for job in jobs), sum(job.quote for job in jobs)
+    saved = sum(job.saved or 0 for job in jobs)
+    spared = f", {dollars(saved)} saved by paying for nothing twice" if saved else ""
     clips = "1 clip" if len(jobs) == 1 else f"{len(jobs)} clips"
-    return f"{clips}: {counted} · {dollars(cost)} charged, {dollars(price)} by the price book"
+    return f"{clips}: {counted} · {dollars(cost)} charged, {dollars(price)} by the price book{spared}"
 
 
 def _card(job: Job, folder: Path, here: Mapping[str, Path]) -> str:
@@ -121,7 +126,7 @@ def _card(job: Job, folder: Path, here: Mapping[str, Path]) -> str:
     if preview:
         see += f'<img class="moves" loading="lazy" alt="" src="{preview}">'
     links = {"delivered": link(delivered) if made else "", "original": link(file)}
-    links |= {name: link(entry) for name, entry in made.items() if name in {"light", "sheet", "poster", "preview"}}
+    links |= {name: link(entry) for name, entry in made.items() if name in BESIDE}
     listed = "".join(f'<a href="{href}">{name}</a>' for name, href in links.items() if href)
     return (
         f'<article id="{escape(job.id)}"><div class="see">{see}</div><div class="text"><h2>{escape(_words(job))}</h2>'
@@ -134,6 +139,10 @@ def _facts(job: Job, delivered: Mapping[str, Any]) -> str:
     state = "good" if job.state is State.SUCCEEDED else "bad" if job.ended else ""
     cost = dollars(job.quote if job.cost is None else job.cost)
     facts = [f'<b class="{state}">{escape(str(job.state))}</b>', f"<b>{cost}</b>"]
+    if job.saved is not None:
+        facts.append(f'<span class="good">{dollars(job.saved)} saved</span>')
+    if job.share is not None:
+        facts.append(f"{dollars(job.share)} of its background")
     begun, ended = job.moments.get("created"), job.moments.get("ended")
     if begun is not None and ended is not None:
         facts.append(f"in {(ended - begun) / SECOND:.1f} s")

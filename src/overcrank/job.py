@@ -45,6 +45,12 @@ class Job:
         checked: what a decoder said of the stored bytes (their *sha256*), once it got to their end.
         spoilt: the *sha256* of bytes that came and are no clip, how many *times*, *since* when, and whether that is
             *sure* or only could not be found out.
+        leader: the job that makes its film for it, or has made it.
+        source: the job under whose name its original is stored, where that is another.
+        saved: µ$, what it would have cost, had not another job made its film; None where none did.
+        background: the job whose clip is put behind its own.
+        share: µ$, its part of what its background cost; that is booked with the background, and not in *cost*.
+        shared: µ$, what of its own cost is the part of others, whose background it is.
         stored: the record as it was read.
     """
 
@@ -83,6 +89,12 @@ class Job:
     file: Mapping[str, Any] | None = None
     checked: Mapping[str, Any] | None = None
     spoilt: Mapping[str, Any] | None = None
+    leader: str = ""
+    source: str = ""
+    saved: int | None = None
+    background: str = ""
+    share: int | None = None
+    shared: int = 0
     stored: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -99,6 +111,16 @@ class Job:
     def let_through(self) -> int:
         """When the gate let its latest call through (µs): its first, or the same once more; 0 before any."""
         return max(self.moments.get("admitted", 0), self.moments.get("resent", 0))
+
+    @property
+    def original(self) -> str:
+        """The name under which its original is stored."""
+        return f"{self.source or self.id}.mp4"
+
+    @property
+    def served_by(self) -> str | None:
+        """The job that made its film for it, at no cost; None where it was made for this one."""
+        return self.leader if self.saved is not None else None
 
     @property
     def ended(self) -> bool:
@@ -122,7 +144,9 @@ class Job:
         """Whether the clip is here, and what it was asked to be delivered as could not be made of it."""
         file = self.file or {}
         asked = self.clip.deliver_fps is not None or self.clip.speed is not None
-        return self.state is State.SUCCEEDED and asked and (file.get("delivered") or file).get("url") == file.get("url")
+        undelivered = (file.get("url"), file.get("made", {}).get("composite", {}).get("url"))
+        short = asked and (file.get("delivered") or file).get("url") in undelivered
+        return self.state is State.SUCCEEDED and (short or "composite" in self.unmade)
 
     @property
     def exception(self) -> JobError | None:
@@ -140,9 +164,22 @@ class Job:
             "chosen": self.chosen,
             "cost_usd": plain(self.cost or 0),
             "quote_usd": plain(self.quote),
+            **self.shared_with,
             "generation_id": self.generation_id,
             "timings": {name: iso(moment) for name, moment in self.moments.items()},
         }
+
+    @property
+    def shared_with(self) -> dict[str, Any]:
+        """What it has from other jobs and they from it, in dollars; empty where that is nothing."""
+        said: dict[str, Any] = {}
+        if self.saved is not None:
+            said |= {"served_by": self.leader, "saved_usd": plain(self.saved)}
+        if self.share is not None:
+            said["background_share_usd"] = plain(self.share)
+        if self.shared:
+            said["shared_out_usd"] = plain(self.shared)
+        return said
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain data, for JSON."""
@@ -155,6 +192,8 @@ class Job:
             "chosen": self.chosen,
             "quote_usd": plain(self.quote),
             "cost_usd": None if self.cost is None else plain(self.cost),
+            "follows": (self.leader or None) if self.saved is None else None,
+            **self.shared_with,
             "attempt": self.attempt_no,
             "tries": self.tries,
             "deaths": self.deaths,
@@ -208,6 +247,12 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         file=json.loads(stored["file"]) if stored.get("file") else None,
         checked=json.loads(stored["checked"]) if stored.get("checked") else None,
         spoilt=json.loads(stored["spoilt"]) if stored.get("spoilt") else None,
+        leader=stored.get("leader", ""),
+        source=stored.get("source", ""),
+        saved=int(stored["saved"]) if stored.get("saved") else None,
+        background=stored.get("background", ""),
+        share=int(stored["share"]) if stored.get("share") else None,
+        shared=int(stored.get("shared") or 0),
         stored=stored,
     )
 

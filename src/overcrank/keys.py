@@ -78,7 +78,8 @@ class Keys:
     unsent: str
     """Sorted set: queued jobs whose message may not have left, since when, µs."""
     counters: str
-    """Hash: how many jobs entered, and ended in each way; waiting_cost: what those would cost that wait, µ$."""
+    """Hash: how many jobs entered, and ended in each way; how many were served (reused), and what that saved, µ$;
+    waiting_cost: what those would cost that wait, µ$."""
     workers: str
     """Sorted set: workers, and until when each counts as alive, µs."""
     journal: str
@@ -103,6 +104,14 @@ class Keys:
     def generation(self, generation_id: str) -> str:
         """String: the attempt that first had this name at the provider."""
         return f"{self.prefix}generation:{sha256(generation_id.encode()).hexdigest()[:40]}"
+
+    def film(self, name: str) -> str:
+        """String: the job that makes a film, by what stands for the film."""
+        return f"{self.prefix}film:{name}"
+
+    def followers(self, job_id: str) -> str:
+        """Set: the jobs that wait for the end of the job."""
+        return f"{self.prefix}followers:{job_id}"
 
     def unique(self, project: str, key: str) -> str:
         """String: the job a project's unique key stands for."""

@@ -15,6 +15,9 @@ class State(StrEnum):
     PARKED = "parked"
     """Only its project's budget is exhausted; it has no message. The budget tick queues it again."""
 
+    FOLLOWING = "following"
+    """Another job makes the same film. It has no attempt, no money and no message, and is served when that job ends."""
+
     ADMITTED = "admitted"
     """The gate gave it a permit, a slot and a reservation. The same worker sends it, or the permit ages away."""
 
@@ -52,8 +55,9 @@ class State(StrEnum):
 S = State
 
 MOVES: dict[State, frozenset[State]] = {
-    S.QUEUED: frozenset({S.PARKED, S.ADMITTED, S.FAILED, S.REFUSED, S.CANCELLED, S.DISCARDED}),
+    S.QUEUED: frozenset({S.PARKED, S.FOLLOWING, S.ADMITTED, S.FAILED, S.REFUSED, S.CANCELLED, S.DISCARDED}),
     S.PARKED: frozenset({S.QUEUED, S.FAILED, S.REFUSED, S.CANCELLED}),
+    S.FOLLOWING: frozenset({S.QUEUED, S.FETCHED, S.FAILED, S.CANCELLED}),
     S.ADMITTED: frozenset({S.QUEUED, S.SUBMITTING, S.FAILED, S.CANCELLED, S.DISCARDED}),
     S.SUBMITTING: frozenset({S.QUEUED, S.IN_DOUBT, S.GENERATING, S.FAILED}),
     S.IN_DOUBT: frozenset({S.IN_DOUBT, S.QUEUED, S.GENERATING, S.FAILED, S.DISCARDED}),
@@ -71,7 +75,7 @@ MOVES: dict[State, frozenset[State]] = {
 ENDS = frozenset(state for state, onward in MOVES.items() if not onward)
 """The states no job leaves."""
 
-WAITING = frozenset({S.QUEUED, S.PARKED})
+WAITING = frozenset({S.QUEUED, S.PARKED, S.FOLLOWING})
 """Nothing has been asked of the gate yet, so a cancel costs nothing."""
 
 IN_FLIGHT = frozenset({S.ADMITTED, S.SUBMITTING, S.IN_DOUBT, S.GENERATING, S.UNDELIVERED, S.FETCHED})

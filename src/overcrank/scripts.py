@@ -18,10 +18,11 @@ from .server import Server
 from .settings import RetentionSettings
 
 VERBS = (
-    "enter", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "renew", "cool", "heard", "resend",
-    "allow", "grant", "trim", "rebuild",
+    "enter", "lead", "take", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "renew", "cool",
+    "heard", "resend", "allow", "grant", "trim", "rebuild",
 )  # fmt: skip
 PARTS = {
+    "enter": ("share",), "lead": ("share",),
     "admit": ("pace", "line", "budgets", "park"), "release": ("budgets",), "claim": ("budgets",),
     "resend": ("pace", "line", "budgets"), "grant": ("budgets",),
     "move": ("pace", "book"), "settle": ("book",), "cool": ("pace",),
@@ -33,6 +34,7 @@ ASSUMED, OBSERVED, DECIDED, CORRECTED = 1, 2, 3, 4
 A guess, the provider's word, an operator's verdict on a job, and an operator's correction by the provider's bill."""
 
 QUEUED, ADMITTED, SUBMITTING, PARKED = State.QUEUED, State.ADMITTED, State.SUBMITTING, State.PARKED
+FOLLOWING = State.FOLLOWING
 ANY = Priority.NORMAL  # the priority does not matter outside the queued index
 Books = tuple[str, str, str, str]
 """The keys of the four books of an admission."""
@@ -70,6 +72,31 @@ def orphaned(attempt_id: str, cost: int) -> str:
     return f"attempt {attempt_id} came to {dollars(cost)}, and its record is gone: run `overcrank budget rebuild`"
 
 
+class Sharing(NamedTuple):
+    """Which film a job asks for, and whose it may be served with.
+
+    Attributes:
+        wants: whom it looks for: `same`, who makes the same film with the same seed; `alike`, who makes it with any;
+            `named`, the leader whatever it makes; or nobody.
+        film: what stands for the film, with its seed; empty where none is given, so that each is another.
+        alike: what stands for it whatever the seed; empty where it is not to be shared at all.
+        leader: the job that is believed to make it.
+    """
+
+    wants: str = ""
+    film: str = ""
+    alike: str = ""
+    leader: str = ""
+
+    @property
+    def key(self) -> str:
+        """What stands for what it looks for; empty where it looks for nobody, or knows whom it follows."""
+        return {"same": self.film, "alike": self.alike}.get(self.wants, "")
+
+
+ALONE = Sharing()
+
+
 def keep_for(retention: RetentionSettings) -> KeepFor:
     """Return how long booked things stay by the settings."""
     attempts, windows = retention.jobs.total_seconds(), retention.windows.total_seconds()
@@ -93,18 +120,52 @@ class Scripts:
 
     def enter(
         self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
-        unique: tuple[str, str] | None = None, now: int | None = None, client: Any = None,
+        unique: tuple[str, str] | None = None, sharing: Sharing = ALONE, share_ttl_s: int = 0, look_us: int = 0,
+        background: str = "", now: int | None = None, client: Any = None,
     ) -> Any:  # fmt: skip
-        """Write a new job. *unique* is (project, key). With a pipeline as *client* the answer comes from it."""
+        """Write a new job. *unique* is (project, key), *background* the job whose clip is put behind its own.
+
+        With a pipeline as *client* the answer comes from it.
+        """
         k = self.keys
-        keys = [k.job(job_id), k.unique(*(unique or ("", ""))), k.state(QUEUED, priority), k.unsent, k.counters]
-        args = [job_id, int(unique is not None), boost_us, QUEUED, int(sent), _when(now), *_flat(fields)]
+        keys = [
+            k.job(job_id), k.unique(*(unique or ("", ""))), k.film(sharing.film), k.film(sharing.alike),
+            k.job(sharing.leader), k.followers(sharing.leader), k.followers(job_id),
+            *(k.state(QUEUED, each) for each in Priority), k.state(FOLLOWING, ANY), k.unsent, k.due, k.counters,
+            k.wake, k.job(background),
+        ]  # fmt: skip
+        args = [
+            job_id, int(unique is not None), boost_us, QUEUED, int(sent), priority, sharing.wants, sharing.film,
+            sharing.leader, share_ttl_s if sharing.alike or sharing.wants else "", look_us, _when(now), *_flat(fields),
+        ]  # fmt: skip
         script = self._run["enter"]
         if client is None:
             return script(keys=keys, args=args)
         if len(client):  # the first brings the text, which is cheaper than to ask whether the server knows it
             return client.evalsha(script.sha, len(keys), *keys, *args)
         return client.eval(script.script, len(keys), *keys, *args)
+
+    def lead(
+        self, job_id: str, priority: Priority, sharing: Sharing, *, version: int, gone: str, share_ttl_s: int,
+        look_us: int, now: int | None = None,
+    ) -> Sequence[str]:  # fmt: skip
+        """Have a follower whose leader is *gone* lead and be queued, or follow who leads by now."""
+        k = self.keys
+        answer: Sequence[str] = self._run["lead"](
+            keys=[
+                k.job(job_id), k.film(sharing.film), k.film(sharing.alike), k.job(sharing.leader),
+                k.followers(sharing.leader), k.state(QUEUED, priority), k.state(FOLLOWING, ANY), k.unsent, k.due,
+                k.counters,
+            ],
+            args=[job_id, version, gone, sharing.leader, share_ttl_s, look_us, _when(now)],
+        )  # fmt: skip
+        return answer
+
+    def take(self, job_id: str, background: str, cost: int) -> Sequence[str]:
+        """Book a job's part of what its background cost."""
+        keys = [self.keys.job(job_id), self.keys.job(background)]
+        answer: Sequence[str] = self._run["take"](keys=keys, args=[cost])
+        return answer
 
     def admit(
         self, job_id: str, attempt_id: str, attempt_no: int, priority: Priority, *, project: str, worker: str,

@@ -29,18 +29,22 @@ def test_submit_prints_the_id_the_price_and_the_clip(shell: Shell):
 
 def test_submit_passes_every_field_on(shell: Shell):
     """Each option is the field of the clip that it says."""
+    shell("submit", "a beach", "--project", "film", "--unique-key", "beach")
     job = shell.json(
         "submit", "a ball", "--duration", "2.5", "--fps", "60", "--resolution", "720p", "--mode", "time_lapse",
         "--negative", "blur", "--seed", "3", "--guidance", "5", "--physics", "0.5", "--priority", "2", "--project",
         "film", "--unique-key", "k", "--deadline", "2099-01-31T12:00:00Z", "--meta", "scene=4", "--meta", "take=b",
         "--speed", "3", "--deliver-fps", "24", "--extras", "sheet,poster", "--reuse", "any",
+        "--background", "beach", "--key", "#00FF00", "--key-tolerance", "0.3", "--key-softness", "0",
+        "--background-hold",
     )  # fmt: skip
     assert {
         "prompt": "a ball", "negative_prompt": "blur", "mode": "time_lapse", "duration": 2.5, "fps": 60,
         "resolution": "1280x720", "seed": 3, "guidance_scale": 5.0, "physics_strength": 0.5, "priority": "urgent",
         "project": "film", "unique_key": "k", "deadline": "2099-01-31T12:00:00Z",
         "metadata": {"scene": "4", "take": "b"}, "speed": 3, "deliver_fps": 24, "extras": ["poster", "sheet"],
-        "reuse": "any", "physics_why": None,
+        "background": "beach", "key": "#00ff00", "key_tolerance": 0.3, "key_softness": 0.0,
+        "background_loop": False, "reuse": "any", "physics_why": None,
     } == job["clip"]  # fmt: skip
 
 
@@ -187,3 +191,26 @@ def test_cancel_of_what_is_being_paid_for_ends_with_6(shell: Shell, redis):
     redis.hset("{cli}:job:" + job["id"], "state", "generating")
     result = shell("jobs", "cancel", job["id"])
     assert (Exit.TOO_LATE, True) == (result.exit_code, "it will be delivered" in result.stderr)
+
+
+def test_a_clip_that_is_paid_for_is_told_apart(shell: Shell):
+    """Neither its line nor its record looks like one that costs something."""
+    first = shell.json("submit", "a ball", "--seed", "3")
+    second = shell.json("submit", "a ball", "--seed", "3")
+    assert (None, first["id"], "following") == (first["follows"], second["follows"], second["state"])
+    said = shell("submit", "a ball", "--seed", "3").stdout
+    assert (True, False) == (f"costs nothing as long as {first['id']} has a clip" in said, "$3" in said)
+    assert f"costs nothing as long as {first['id']}" in " ".join(shell("jobs", "show", second["id"]).stdout.split())
+    assert "2 follow another, 0 were served, $0.00 saved" in shell("stats").stdout
+
+
+def test_more_is_made_of_a_clip(shell: Shell):
+    """By a job that follows the one it is made of; what it can not be made of is refused."""
+    first = shell.json("submit", "a ball")
+    more = shell.json("jobs", "render", first["id"], "--extras", "poster", "--deliver-fps", "30")
+    assert (first["id"], ["poster"], 30) == (more["follows"], more["clip"]["extras"], more["clip"]["deliver_fps"])
+    assert f"costs nothing as long as {first['id']}" in shell("jobs", "render", first["id"], "--extras", "sheet").stdout
+    assert Exit.USAGE == shell("jobs", "render", first["id"], "--speed", "3").exit_code
+    assert Exit.USAGE == shell("jobs", "render", first["id"]).exit_code
+    shell("jobs", "cancel", first["id"])
+    assert Exit.TOO_LATE == shell("jobs", "render", first["id"], "--extras", "poster").exit_code

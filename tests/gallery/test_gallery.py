@@ -154,3 +154,11 @@ def test_the_same_batch_is_the_same_page(tmp_path) -> None:
     """Nothing in it depends on when it was made."""
     jobs = [job(file=json.loads(json.dumps(film(tmp_path))))]
     assert page(jobs, tmp_path, "x") == page(jobs, tmp_path, "x")
+
+
+def test_what_was_shared_is_said(tmp_path) -> None:
+    """What a film that another paid for saved, and the part of a background's cost."""
+    served = page([job(cost=0, leader="x", saved=3_892_500, share=500_000, background="y")], tmp_path, "A batch")
+    text = Links(served).text
+    for said in ("$3.8925 saved", "$0.50 of its background", "$3.8925 saved by paying for nothing twice"):
+        assert said in text

@@ -60,6 +60,7 @@ class Desk:
             "priority": priority,
             "project": more.pop("project", "default"),
             "quote": more.pop("quote", USD),
+            **more.pop("extra", {}),
         }
         given = {"boost_us": BOOST_US[priority], "sent": True, "now": self.now, **more}
         return list(self.scripts.enter(job_id, priority, fields, **given))

@@ -5,6 +5,7 @@ from desk import LEASE, PERMIT, Desk, replayed
 from overcrank.clip import Priority
 from overcrank.clock import SECOND
 from overcrank.lifecycle import State
+from overcrank.scripts import Sharing
 
 
 def test_the_admitted_worker_may_send_and_only_once(desk: Desk) -> None:
@@ -171,3 +172,11 @@ def test_what_an_attempt_cost_may_be_booked_as_its_job_moves(desk: Desk) -> None
     desk.redis.zrem(desk.keys.state(State.DISCARDED, Priority.NORMAL), "a")
     attempt = desk.attempt("a")
     assert ((0, 7), set(), "charged", "3") == (desk.book(), desk.slots(), attempt["state"], attempt["version"])
+
+
+def test_what_another_paid_for_is_counted_when_it_is_served(desk: Desk) -> None:
+    """In the same step, so that it counts once."""
+    desk.enter("a", quote=7, sharing=Sharing("named", leader="x"), share_ttl_s=60)
+    desk.move("a", State.FOLLOWING, State.FETCHED)
+    desk.move("a", State.FOLLOWING, State.FETCHED)
+    assert ["1", "7"] == desk.redis.hmget(desk.keys.counters, "reused", "saved")

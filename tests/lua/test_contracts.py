@@ -10,7 +10,7 @@ from desk import header
 from overcrank.clip import Priority
 from overcrank.keys import Keys, Period
 from overcrank.lifecycle import State
-from overcrank.scripts import PARTS, VERBS, KeepFor, Restored, Scripts
+from overcrank.scripts import PARTS, VERBS, KeepFor, Restored, Scripts, Sharing
 
 FOLDER = files("overcrank").joinpath("lua")
 TEXTS = {verb: FOLDER.joinpath(f"{verb}.lua").read_text("utf-8") for verb in VERBS}
@@ -47,7 +47,11 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     recorder = Recorder()
     scripts = Scripts(recorder, Keys("test"))
     scripts.enter("job_id", Priority.BULK, {"field": "value"}, boost_us=3, sent=True, unique=("p", "k"),
-                  now=6)  # fmt: skip
+                  sharing=Sharing("wants", "film", "alike", "leader"), share_ttl_s=10, look_us=11,
+                  background="behind", now=12)  # fmt: skip
+    scripts.take("job_id", "behind", 1)
+    scripts.lead("job_id", Priority.BULK, Sharing("wants", "film", "alike", "leader"), version=2, gone="gone",
+                 share_ttl_s=5, look_us=6, now=7)  # fmt: skip
     scripts.admit("job_id", "attempt_id", 3, Priority.URGENT, project="project", worker="worker", quote=7, amount=8,
                   period=PERIOD, horizon_us=12, lease_us=13, patience_us=14, probe_us=15, window_ttl_s=16,
                   now=17)  # fmt: skip
@@ -127,6 +131,13 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "job": job.job("job_id"),
         "attempt": job.attempt("attempt_id"),
         "unique": job.unique("p" if verb == "enter" else "project", "k"),
+        "same": job.film("film"),
+        "alike": job.film("alike"),
+        "leading": job.job("leader"),
+        "followers": job.followers("leader"),
+        "background": job.job("behind"),
+        "own_followers": job.followers("job_id"),
+        "following": job.state(State.FOLLOWING, Priority.BULK),
         **dict(zip(BOOKS, job.books_of("project", PERIODS[verb]) if verb in PERIODS else BOOKS, strict=True)),
         **{f"old_{book}": f"old_{book}" for book in BOOKS},
         "allowed": "allowed",
@@ -147,6 +158,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
     expected = {
         "sent_to": "sent_to", "model": "model", "body": "body",
         "state": {"enter": "queued", "renew": "admitted"}.get(verb, "state"),
+        "priority": "bulk", "wants": "wants", "film": "film", "leader": "leader", "gone": "gone",
         "old": "generating", "new": "failed", "sent": "1", "keyed": "1", "keep": "1", "free": "0", "resend": "1",
         "booked": "attempt_id", "urgent": "1", "good": "1", "project": "project", "kind": "kind", "layer": "layer",
         "entry": "entry", "name": "name", "last_entry": "last_entry", "open_id": "open_id", "fields": '["fields", "1"]',
@@ -186,6 +198,7 @@ def test_a_script_touches_declared_keys_only(verb: str) -> None:
     assert touched or verb in PARTS
     local = {  # one of several of its KEYS
         "release": {"job", "queue"}, "resend": {"book"}, "grant": {"book"}, "trim": {"allowed"}, "rebuild": {"allowed"},
+        "enter": {"queued", "behind", "key"}, "lead": {"key"},
     }  # fmt: skip
     assert {name for name in touched if name != "KEYS[i]"} <= keys | local.get(verb, set())
 

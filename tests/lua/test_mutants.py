@@ -18,6 +18,7 @@ import test_permits
 import test_rebuild
 import test_resend
 import test_settle
+import test_take
 from desk import Desk
 from model import Play
 from mutants import MUTANTS, Mutant
@@ -29,7 +30,8 @@ from overcrank.clip import Priority
 FIRST: dict[str, list[ModuleType]] = {
     "admit": [test_admit], "leave": [test_admit], "book": [test_settle, test_claim_move], "settle": [test_settle],
     "claim": [test_claim_move, test_permits], "move": [test_claim_move, test_permits],
-    "enter": [test_enter], "budgets": [test_budgets, test_admit],
+    "enter": [test_enter], "lead": [test_enter], "share": [test_enter], "take": [test_take],
+    "budgets": [test_budgets, test_admit],
     "line": [test_permits, test_admit, test_budgets], "park": [test_parking, test_budgets], "release": [test_parking],
     "pace": [test_permits, test_admit, test_breaker],
     "heard": [test_breaker, test_permits], "cool": [test_lane_scripts, test_breaker],
@@ -38,7 +40,7 @@ FIRST: dict[str, list[ModuleType]] = {
 }  # fmt: skip
 ALL = [
     test_admit, test_settle, test_claim_move, test_enter, test_lane_scripts, test_budgets, test_parking, test_breaker,
-    test_permits, test_resend, test_allowed, test_rebuild,
+    test_permits, test_resend, test_allowed, test_rebuild, test_take,
 ]  # fmt: skip
 
 

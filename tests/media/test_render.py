@@ -30,9 +30,16 @@ def film(tmp_path_factory) -> Path:
     return ball(tmp_path_factory.mktemp("film") / "a.mp4", 120, 2, (160, 90))
 
 
-def do(film: Path, folder: Path, steps: Sequence[Step] = ALL, patience: float = 60) -> dict[str, Made]:
+def every(film: Path) -> Sequence[Step]:
+    """Return every step there is, a film being its own background."""
+    seen = {"key": "#646464", "tolerance": 0.2, "softness": 0.1, "loop": True}
+    check, *others = ALL
+    return (check, Step("composite", {"background": str(film), **seen}), *others)
+
+
+def do(film: Path, folder: Path, steps: Sequence[Step] = (), patience: float = 60) -> dict[str, Made]:
     """Do steps to a film, and return what became of each."""
-    tasks = [Task(step, film, folder / f"made{step.ending}") for step in steps]
+    tasks = [Task(step, film, folder / f"made{step.ending}") for step in steps or every(film)]
     return {made.step.name: made for made in render(tasks, patience)}
 
 
@@ -40,8 +47,8 @@ def test_every_step_is_done_in_the_child(film, tmp_path) -> None:
     """Each makes its file, says what it is, and leaves the film as it was."""
     before = film.read_bytes()
     done = do(film, tmp_path)
-    assert (list(MAKERS), [None] * 8) == (list(done), [made.error for made in done.values()])
-    assert {f"made{step.ending}" for step in ALL[1:]} == {path.name for path in tmp_path.iterdir()}
+    assert (list(MAKERS), [None] * 9) == (list(done), [made.error for made in done.values()])
+    assert {f"made{step.ending}" for step in every(film)[1:]} == {path.name for path in tmp_path.iterdir()}
     assert (8.0, 240, True) == (
         done["slow"].what["duration"],
         done["check"].what["decoded"],
@@ -58,8 +65,8 @@ def test_the_memory_of_whoever_starts_it_does_not_count(film, tmp_path) -> None:
 
 
 def test_every_step_has_a_place_in_a_recipe() -> None:
-    """What can be made is the check, a delivery, or an extra."""
-    assert {"check", *DELIVERIES, *EXTRAS} == set(MAKERS)
+    """What can be made is the check, a background, a delivery, or an extra."""
+    assert {"check", "composite", *DELIVERIES, *EXTRAS} == set(MAKERS)
 
 
 def test_the_child_sees_no_settings(film, tmp_path, monkeypatch) -> None:

@@ -15,7 +15,7 @@ from overcrank.clock import SECOND, ManualClock
 from overcrank.ids import new_id
 from overcrank.job import Job
 from overcrank.lifecycle import IN_FLIGHT, State
-from overcrank.outcome import Ended, Outcome
+from overcrank.outcome import Ended, Next, Outcome
 from overcrank.pipeline import flow
 from overcrank.pipeline.submit import request
 from overcrank.pipeline.tools import Tools
@@ -171,7 +171,10 @@ class Bench:
             return flow.start(job, self.tools)
         if job.state in {State.UNDELIVERED, State.FETCHED}:
             return flow.deliver(job, self.tools)
-        return flow.attend(job, self.tools)
+        outcome = flow.attend(job, self.tools)
+        if job.state is State.FOLLOWING and outcome == Next("fetch"):
+            return flow.deliver(job, self.tools)
+        return outcome
 
     def finish(self, job_id: str, most: int = 30) -> Job:
         """Go on with a job until it has ended; what waits need not wait, and a cool-down is over at once."""

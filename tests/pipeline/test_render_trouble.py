@@ -215,7 +215,7 @@ def test_a_storage_in_trouble_is_asked_less_and_less_often(vendor: Bench, monkey
     """The clip is there: the job waits for a lease at first and for a minute at last, and says why."""
     job = fetched(vendor, extras="poster")
 
-    def local(_: str) -> Path:
+    def local(*_: str) -> Path:
         raise StorageUnavailable("the disk fails")
 
     waits = []

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overcrank.clip import Clip, Extra, Reuse
-from overcrank.planning.reuse import ASIDE, fingerprint, keyed, shared
+from overcrank.planning.reuse import ASIDE, fingerprint, sharing
+from overcrank.scripts import Sharing
 
 MODEL = "m"
 
@@ -21,12 +22,17 @@ FILM: dict[str, Any] = {
     "seed": st.none() | st.integers(0, 5),
     "guidance_scale": st.sampled_from([0, 7.5, 7.25]),
     "physics_strength": st.sampled_from([0, 0.5, 0.85]),
-    "deliver_fps": st.none() | st.integers(24, 60),
-    "speed": st.none() | st.integers(1, 300),
-    "extras": st.lists(st.sampled_from(list(map(str, Extra)))),
     "project": st.sampled_from(["a", "b"]),
 }
 REST: dict[str, Any] = {
+    "deliver_fps": st.none() | st.integers(24, 60),
+    "speed": st.none() | st.integers(1, 300),
+    "extras": st.lists(st.sampled_from(list(map(str, Extra)))),
+    "background": st.none() | st.just("beach"),
+    "key": st.sampled_from(["green", "alpha"]),
+    "key_tolerance": st.sampled_from([0, 0.5]),
+    "key_softness": st.sampled_from([0, 0.5]),
+    "background_loop": st.booleans(),
     "priority": st.sampled_from(["urgent", "normal", "bulk"]),
     "unique_key": st.none(),
     "deadline": st.none() | st.just("2027-01-31T12:00:00Z"),
@@ -57,7 +63,7 @@ def test_every_field_counts_or_is_set_aside() -> None:
 
 @given(CLIPS, CLIPS, st.sampled_from(["m", "n"]))
 def test_a_different_request_is_never_served(one, other, model) -> None:
-    """Two keys are the same only where every field that the film depends on is."""
+    """What stands for two films is the same only where every field that is sent is."""
     first, second = Clip(**one), Clip(**other)
     same = (film(first), MODEL) == (film(second), model)
     assert same == (fingerprint(first, MODEL) == fingerprint(second, model))
@@ -74,31 +80,31 @@ def test_one_changed_field_is_another_request(fields, data) -> None:
 
 @given(CLIPS, st.fixed_dictionaries({}, optional=REST), st.fixed_dictionaries({}, optional=REST))
 def test_what_does_not_change_the_film_does_not_count(fields, rest, others) -> None:
-    """Priority, deadline and notes are the asker's own."""
+    """What is made of it, priority, deadline and notes are the asker's own, and the provider is not sent them."""
     assert fingerprint(Clip(**fields, **rest), MODEL) == fingerprint(Clip(**fields, **others), MODEL)
 
 
+@given(CLIPS, st.none() | st.integers(0, 5))
+def test_without_the_seed_only_the_seed_does_not_count(fields, seed) -> None:
+    """Whoever takes any seed takes nothing else."""
+    first, second = Clip(**fields), Clip(**{**fields, "seed": seed})
+    assert fingerprint(first, MODEL, seed=False) == fingerprint(second, MODEL, seed=False)
+    assert fingerprint(first, MODEL, seed=False) != fingerprint(first, "n", seed=False)
+
+
 @pytest.mark.parametrize(
-    ("fields", "expected"),
+    ("fields", "wants"),
     [
-        ({}, False),
-        ({"seed": 0}, True),
-        ({"seed": 0, "reuse": "never"}, False),
-        ({"reuse": "any"}, True),
-        ({"seed": 0, "unique_key": "mine"}, False),
+        ({}, ""),
+        ({"seed": 0}, "same"),
+        ({"seed": 0, "reuse": "never"}, ""),
+        ({"reuse": "any"}, "alike"),
+        ({"seed": 0, "reuse": "any"}, "alike"),
+        ({"seed": 0, "unique_key": "mine"}, "same"),
     ],
 )
-def test_without_a_seed_a_clip_is_new_unless_allowed(fields, expected) -> None:
-    """The rules for when a clip may be shared; a key that somebody gave stays."""
-    made = keyed(Clip(prompt="x", **fields), MODEL)
-    assert (expected, fields.get("unique_key", made.unique_key)) == (shared(made), made.unique_key)
-
-
-@given(CLIPS, st.uuids(), st.uuids())
-def test_after_a_job_without_a_clip_comes_another_key(fields, failed, other) -> None:
-    """Each failed job leads on to a key of its own, the same for everybody who comes that way."""
-    first = keyed(Clip(**{**fields, "seed": 1}), MODEL)
-    second, again, third = (keyed(first, MODEL, after=str(job)) for job in (failed, failed, other))
-    assert second == again
-    assert 3 - (failed == other) == len({first.unique_key, second.unique_key, third.unique_key})
-    assert len(second.unique_key or "") <= 200
+def test_without_a_seed_a_clip_is_new_unless_allowed(fields, wants) -> None:
+    """The rules for whom a clip's job looks for; a key that somebody gave says nothing about it."""
+    clip = Clip(prompt="x", **fields)
+    film = fingerprint(clip, MODEL) if "seed" in fields else ""
+    assert Sharing(wants, film, fingerprint(clip, MODEL, seed=False)) == sharing(clip, MODEL)

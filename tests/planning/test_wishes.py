@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from overcrank.batch.bill import add_up
+from overcrank.batch.bill import Till, add_up
 from overcrank.batch.lines import read_lines
 from overcrank.errors import InvalidClip
 from overcrank.planning.planner import Purpose, plan
@@ -31,20 +31,21 @@ def choose(fields):
 
 def test_a_manifest_plans_where_a_purpose_is_said() -> None:
     """One for a look, one as it comes, one for use; two can not be had and say why; the bill is that of the plans."""
-    lines = list(read_lines(StringIO(CSV), as_csv=True, choose=choose))
+    lines = list(read_lines(StringIO(CSV), divided_by=",", choose=choose))
     clips = [(line.clip.fps, line.clip.resolution, len(line.clip.extras)) for line in lines if line.clip]
     assert [(30, "1280x720", 0), (120, "1920x1080", 0), (30, "1920x1080", 2)] == clips
     assert ["nothing in the size", "purpose: 'grand' is not right"] == [
         line.why[:19] if "nothing" in line.why else line.why[:29] for line in lines if not line.clip
     ]
-    bill = add_up(read_lines(StringIO(CSV), as_csv=True, choose=choose), lambda clip: BOOK.quote(clip, MODEL))
+    till = Till(lambda clip: BOOK.quote(clip, MODEL))
+    bill = add_up(read_lines(StringIO(CSV), divided_by=",", choose=choose), till)
     assert (3, 2, 486_563 + 3_892_500 + 2_250_000) == (bill.clips, bill.rejected, bill.total)
 
 
 def test_json_lines_are_planned_too() -> None:
     """Numbers are numbers there."""
     [line] = read_lines(
-        StringIO('{"prompt": "x", "quality": 9.4, "budget": 4, "ready_in": 2.5}\n'), as_csv=False, choose=choose
+        StringIO('{"prompt": "x", "quality": 9.4, "budget": 4, "ready_in": 2.5}\n'), divided_by=None, choose=choose
     )
     assert (120, "1920x1080") == (line.clip.fps, line.clip.resolution)
 

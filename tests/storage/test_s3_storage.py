@@ -264,3 +264,14 @@ def test_discarding_removes_what_is_staged(store) -> None:
     store.local(NAME)
     store.discard(JOB)
     assert ([], True) == (list(store.staging(JOB).parent.iterdir()), store.has(NAME))
+
+
+def test_what_two_jobs_borrow_they_do_not_take_from_each_other(store) -> None:
+    """Each has a copy of its own, which goes with what else is staged for it."""
+    other, third = JOB[:-1] + "c", JOB[:-1] + "d"
+    store.keep(staged(store), NAME)
+    first, second = store.local(NAME, other), store.local(NAME, third)
+    store.discard(other)
+    assert (False, b"film") == (first.exists(), second.read_bytes())
+    store.discard(third)
+    assert [] == list(store.staging(JOB).parent.iterdir())

@@ -58,11 +58,14 @@ def test_spending_is_summed_by_what_is_asked(archive):
     other = replace(ROW, id="b", project="news", state="failed", cost=0, ended="2026-11-25T00:00:00.000Z")
     archive.keep([ROW, replace(ROW, id="c", cost=7), other])
 
-    assert [
-        {"project": "film", "day": "2026-11-24", "jobs": 2, "succeeded": 2, "cost": 3_892_507, "quote": 7_785_000},
-        {"project": "news", "day": "2026-11-25", "jobs": 1, "succeeded": 0, "cost": 0, "quote": 3_892_500},
-    ] == archive.spend(["project", "day"])
-    assert [{"jobs": 1, "succeeded": 0, "cost": 0, "quote": 3_892_500}] == archive.spend([], since="2026-11-25")
+    names = ("project", "day", "jobs", "succeeded", "cost", "quote")
+    assert [("film", "2026-11-24", 2, 2, 3_892_507, 7_785_000), ("news", "2026-11-25", 1, 0, 0, 3_892_500)] == [
+        tuple(entry[name] for name in names) for entry in archive.spend(["project", "day"])
+    ]
+    nothing = {"saved": 0, "share": 0, "shared": 0}
+    assert [{"jobs": 1, "succeeded": 0, "cost": 0, "quote": 3_892_500, **nothing}] == archive.spend(
+        [], since="2026-11-25"
+    )
 
 
 @pytest.mark.parametrize("by", ["prompt", "cost; drop table jobs", ""])
@@ -93,3 +96,18 @@ def test_no_error_says_a_password(password):
     with pytest.raises(StoreUnavailable) as caught:
         Archive(f"postgresql://user:{password}@127.0.0.1:1/none").latest()
     assert "TOPSECRET" not in str(caught.value)
+
+
+def test_an_archive_of_an_older_version_gets_the_new_columns(archive):
+    """What it holds stays, with nothing in what it did not know of."""
+    archive.keep([replace(ROW, saved=5, served_by="z")])
+    with archive._connected() as connection:
+        cursor = connection.cursor()
+        cursor.execute("drop index jobs_background")
+        for name in ("saved", "served_by", "share", "background"):
+            cursor.execute(f"alter table jobs drop column {name}")
+    archive._made = False
+
+    assert ROW == archive.get("a")
+    archive.keep([replace(ROW, id="b", saved=7, share=3, background="a")])
+    assert [(7, 3, 3)] == [(e["saved"], e["share"], e["shared"]) for e in archive.spend([])]

@@ -1,35 +1,66 @@
 """The bill ahead: what a batch will cost, and when it can be done by, from prices, budget and rate."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from ..admission.foresight import Estimate
 from ..clip import Clip
 from ..errors import Refused
 from ..money import MICROS, dollars
+from ..scripts import ALONE, Sharing
+from .backgrounds import Backgrounds, named
 from .lines import Line
 
 
 @dataclass
 class Bill:
-    """What the lines of a batch come to, in µ$."""
+    """What the lines of a batch that are not done come to, in µ$.
+
+    Attributes:
+        clips: lines that are to be submitted.
+        rejected: lines that are wrong.
+        total: what they will be charged, by the price book.
+        dearest: the dearest of them.
+        naive: what they would be charged, were each made by itself, with a background of its own.
+        served: how many of them have the film of another, in the batch or from before.
+        backgrounds: how many clips are behind others, and cost once.
+        done: lines whose results are there.
+        first: the first of those that are paid for.
+        wrong: the first of the wrong lines.
+    """
 
     clips: int = 0
     done: int = 0
     rejected: int = 0
     total: int = 0
     dearest: int = 0
+    naive: int = 0
+    served: int = 0
+    backgrounds: int = 0
     first: list[Clip] = field(default_factory=list)
     wrong: list[Line] = field(default_factory=list)
 
     @property
+    def saved(self) -> int:
+        """What is saved by paying for nothing twice."""
+        return self.naive - self.total
+
+    @property
     def line(self) -> str:
         """The bill in one line."""
-        said = f"{self.clips} clips for {dollars(self.total)}"
-        said += f", {self.done} lines have their result" if self.done else ""
-        return said + (f", {self.rejected} lines are wrong" if self.rejected else "")
+        said = [f"{self.clips} clips for {dollars(self.total)}"]
+        if self.saved:
+            behind = f" and {self.backgrounds} backgrounds are shared" if self.backgrounds else ""
+            said.append(
+                f"{dollars(self.naive)} each by itself, so {dollars(self.saved)} is saved: "
+                f"{self.served} have the film of another{behind}"
+            )
+        said += [f"{self.done} lines have their result"] if self.done else []
+        said += [f"{self.rejected} lines are wrong"] if self.rejected else []
+        return ", ".join(said)
 
 
 EXAMINED = 1000
@@ -38,35 +69,92 @@ EXAMINED = 1000
 KEPT = 20
 """Wrong lines that the bill itself names; all of them are in the rejects file."""
 
+AT_ONCE = 500
+"""Lines for which it is asked in one round trip whether there is a film already."""
 
-def add_up(lines: Iterable[Line], price: Callable[[Clip], int], done: Callable[[Line], bool] = lambda _: False) -> Bill:
-    """Return the bill for all lines that are not done, holding none of them."""
-    bill = Bill()
+
+@dataclass
+class Till:
+    """What a bill is made with.
+
+    Attributes:
+        price: what a clip is charged, or `Refused`.
+        asks: which film a clip asks for, and whose it may have.
+        served: tells of requests whether there is a film for each.
+        done: tells of a line whether its result is there.
+        backgrounds: what is behind the lines' clips.
+    """
+
+    price: Callable[[Clip], int]
+    asks: Callable[[Clip], Sharing] = lambda _: ALONE
+    served: Callable[[Sequence[Sharing]], list[bool]] = lambda asking: [False] * len(asking)
+    done: Callable[[Line], bool] = lambda _: False
+    backgrounds: Backgrounds = field(default_factory=lambda: Backgrounds(lambda *_: True))
+
+
+def add_up(lines: Iterable[Line], till: Till) -> Bill:
+    """Return the bill for all lines that are not done, holding none of them, but only which films they may share."""
+    bill, films, behind = Bill(), set[int](), set[str]()
+    source = iter(till.backgrounds.checked(lines))
+    while some := list(islice(source, AT_ONCE)):
+        priced = list(_priced(some, till, bill))
+        asking = [till.asks(clip) for _, clip, _ in priced]
+        for (line, clip, quote), one, there in zip(priced, asking, till.served(asking), strict=True):
+            bill.clips, bill.naive, bill.dearest = bill.clips + 1, bill.naive + quote, max(bill.dearest, quote)
+            if one.key and (there or _short(one.key) in films):
+                bill.served += 1
+            else:
+                bill.total += quote
+                if len(bill.first) < EXAMINED:
+                    bill.first.append(clip)
+            if one.key:
+                films |= {_short(film) for film in (one.film, one.alike) if film}
+            if line.behind is not None:
+                _background(line.behind, till, bill, behind)
+    return bill
+
+
+def _priced(lines: Iterable[Line], till: Till, bill: Bill) -> Iterator[tuple[Line, Clip, int]]:
+    """Yield the lines that are to be submitted, with their clips and prices; count the others."""
     for line in lines:
-        why = line.why
-        if done(line):
+        why, text = line.why, line.text
+        if till.done(line):
             bill.done += 1
             continue
         if line.clip is not None:
             try:
-                quote = price(line.clip)
+                yield line, line.clip, till.price(line.clip)
+                continue
             except Refused as error:
                 why = str(error)
-            else:
-                if len(bill.first) < EXAMINED:
-                    bill.first.append(line.clip)
-                bill.clips, bill.total, bill.dearest = bill.clips + 1, bill.total + quote, max(bill.dearest, quote)
-                continue
         bill.rejected += 1
         if len(bill.wrong) < KEPT:
-            bill.wrong.append(Line(line.number, None, why, line.text))
-    return bill
+            bill.wrong.append(Line(line.number, None, why, text))
+
+
+def _background(name: Clip | str, till: Till, bill: Bill, known: set[str]) -> None:
+    """Count a background once where it is paid for, and each time where each clip had its own."""
+    line = till.backgrounds.labels.get(name) if isinstance(name, str) else None
+    clip = name if isinstance(name, Clip) else line.clip if line is not None else None
+    if clip is None:  # a job that is there and paid for
+        return
+    first = named(name) not in known
+    known.add(named(name))
+    bill.backgrounds += first
+    quote = till.price(clip)
+    if isinstance(name, Clip) and first:
+        bill.total += quote
+    bill.naive += 0 if line is not None and first else quote  # a line with a label is in the sum already
+
+
+def _short(film: str) -> int:
+    return int(film[:16], 16)
 
 
 def seconds_needed(bill: Bill, stats: dict[str, Any], window: float) -> float:
     """Return how long a batch takes at least: by the rate, and by the budget's windows of *window* seconds."""
     rate = float(stats["lane"]["rate"] or 0)
-    by_rate = bill.clips / rate if rate else 0.0
+    by_rate = (bill.clips - bill.served) / rate if rate else 0.0
     room, cap = (int(Decimal(stats[name]) * MICROS) for name in ("room_usd", "cap_usd"))  # room may be below nothing
     if bill.total <= room or not cap:
         return by_rate

@@ -23,7 +23,8 @@ class Journal:
 
     * The first names the batch; each clip's unique key is made from that name, so sent twice it is the same job.
     * `{"sent": {LINE: MARK, ...}}` is written before these lines are submitted: what each of them asked for.
-    * `{"line": ...}` is the result of a line. It may come again, where a failed line was tried again.
+    * `{"line": ...}` is the result of a line; 0 is a background that is said in place. It may come again, where a
+      failed line was tried again.
 
     It is read when it is made, and written from when it is entered, by one run at a time.
 
@@ -35,6 +36,7 @@ class Journal:
     spent: int
     _failures: dict[int, int]
     _again: dict[int, int]
+    _left: set[int]
 
     def __init__(self, path: Path, *, resume: bool, retry_failed: bool = False, keeps: float = float("inf")) -> None:
         self.path, self._resume, self._retry_failed, self._keeps = path, resume, retry_failed, keeps
@@ -97,7 +99,7 @@ class Journal:
                 f"for: put the line back, and add new ones at the end; or name other --results for a new batch"
             )
         done = line.number // 8 < len(self._done) and self._done[line.number // 8] >> line.number % 8 & 1
-        return bool(done) and line.number not in self._again
+        return bool(done) and line.number not in self._left
 
     def sent(self, lines: Iterable[Line]) -> None:
         """Write which lines are about to be submitted."""
@@ -108,7 +110,10 @@ class Journal:
             self._write({"sent": marks})
 
     def add(self, number: int, job: Job, cost: int) -> None:
-        """Write a line's result, and what it cost: of several lines that are one job, one bears its cost."""
+        """Write a line's result, and what it cost: of several lines that are one job, one bears its cost.
+
+        A background that is said in place, and so is no line, has the number 0.
+        """
         result = job.result or {}
         entry = {
             "line": number, "id": job.id, "state": str(job.state), "url": result.get("url"),
@@ -116,27 +121,29 @@ class Journal:
             "error": job.error[1] if job.error else None, "ended": iso(job.moments.get("ended", 0)),
             "delivered": result.get("delivered"),
             "made": {name: what["url"] for name, what in result.get("made", {}).items() if "url" in what},
-            "differs": result.get("differs", []), "unmade": job.unmade,
+            "differs": result.get("differs", []), "unmade": job.unmade, **job.shared_with,
         }  # fmt: skip
         self._write(entry)
         self._note(entry)
-        self._again.pop(number, None)
+        self._left.discard(number)
 
     def _note(self, entry: dict[str, Any]) -> None:
         number = int(entry["line"])
+        self.spent += micros(entry["cost_usd"] or "0")
+        self._last = datetime.fromisoformat(entry["ended"]).timestamp()
+        if not number:
+            return
         if len(self._done) <= number // 8:
             self._done.extend(bytes(max(1024, number // 8 + 1 - len(self._done))))
         self._done[number // 8] |= 1 << number % 8
-        self.spent += micros(entry["cost_usd"] or "0")
         if entry["state"] == "succeeded":
             self._failures.pop(number, None)
         else:
             self._failures[number] = self._failures.get(number, self._again.get(number, 0)) + 1
-        self._last = datetime.fromisoformat(entry["ended"]).timestamp()
 
     def _forget(self) -> None:
         self._marks, self._done = array("Q"), bytearray()
-        self._failures, self._again = {}, {}
+        self._failures, self._again, self._left = {}, {}, set()
         self._last, self.spent, self.batch = 0.0, 0, ""
 
     def _mark(self, number: int, mark: str) -> None:
@@ -197,6 +204,7 @@ class Journal:
             )
         if self._retry_failed:
             self._again, self._failures = self._failures, {}
+            self._left = set(self._again)
         return whole
 
     def _take(self, entry: dict[str, Any], *, first: bool) -> None:

@@ -34,7 +34,11 @@ def batch() -> None:
 @click.option("--retry-failed", is_flag=True, help="With --resume: try lines again that failed.")
 @click.option("--strict", is_flag=True, help="Start nothing if any line is wrong.")
 @click.option("--dry-run", is_flag=True, help="Print the bill, and start nothing.")
-@click.option("--csv/--jsonl", "as_csv", default=None, help="What the lines are; by the file's name otherwise.")
+@click.option(
+    "--csv", "form", flag_value="csv", help="The lines are a table with commas; by the file's name otherwise."
+)
+@click.option("--tsv", "form", flag_value="tsv", help="The lines are a table with tabs.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="The lines are JSON.")
 @click.option("--window", type=click.IntRange(1, 100_000), default=1000, show_default=True,
               help="Clips under way at once.")  # fmt: skip
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Dollars that what is left of it may cost.")
@@ -42,19 +46,21 @@ def batch() -> None:
 @click.pass_context
 def run(
     context: click.Context, /, file: Path, results: Path | None, rejects: Path | None, resume: bool,
-    retry_failed: bool, strict: bool, dry_run: bool, as_csv: bool | None, window: int, budget: float | None,
+    retry_failed: bool, strict: bool, dry_run: bool, form: str | None, window: int, budget: float | None,
     within: float | None,
 ) -> int:  # fmt: skip
     """Make the clips that FILE (or -, standard input) describes, one a line as JSON or CSV.
 
-    A pipe is read as it comes, and its bill is added up meanwhile; with --strict, --dry-run, --budget or --within it is
-    read to its end first. Ctrl-C stops it; what was sent goes on, and --resume picks it up: a line that was submitted
-    has to be what it was. The exit code is 0 where every clip came home, also those of earlier runs, 1 where one did
-    not or could not be made what it was asked to be delivered as, 2 where nothing was started.
+    A pipe is read as it comes, and its bill is added up meanwhile; a line that is the background of others then comes
+    before them. With --strict, --dry-run, --budget or --within it is read to its end first. Ctrl-C stops it; what was
+    sent goes on, and --resume picks it up: a line that was submitted has to be what it was. The exit code is 0 where
+    every clip came home, also those of earlier runs, 1 where one did not or could not be made what it was asked to be
+    delivered as, 2 where nothing was started.
     """
-    from ..batch.bill import add_up, seconds_needed, trouble, warnings
+    from ..batch.backgrounds import Backgrounds
+    from ..batch.bill import Till, add_up, seconds_needed, trouble, warnings
     from ..batch.journal import Journal
-    from ..batch.lines import looks_like_csv, read_lines
+    from ..batch.lines import divider, read_lines
     from ..batch.rejects import Rejects
     from ..batch.run import Batch
     from ..client import Client
@@ -64,14 +70,14 @@ def run(
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed goes with --resume")
     name = "batch" if str(file) == "-" else str(file)
-    tabled = looks_like_csv(file) if as_csv is None else as_csv
+    divided_by = divider(Path(f"lines.{form}") if form else file)
     machine = bool(context.meta.get(JSON))
     found = settings()
     client = Client(found)
     kept = found.retention.jobs.total_seconds()
 
     def read(source: TextIO) -> "Iterator[Line]":
-        return read_lines(source, as_csv=tabled, choose=lambda fields: client.plan(fields).clip)
+        return read_lines(source, divided_by=divided_by, choose=lambda fields: client.plan(fields).clip)
 
     def journalled() -> Journal:
         path = results or Path(f"{name}.results.jsonl")
@@ -80,10 +86,14 @@ def run(
     first = strict or dry_run or budget is not None or within is not None
     with _reopened(file, kept=first) as again:
         journal = journalled() if resume or not dry_run else None
+        till = Till(client.pricing(), client.asks, client.served, backgrounds=Backgrounds(client.knows))
+        till.done = journal.has if journal else till.done
         bill = None
         if first or str(file) != "-":
             with again() as source:
-                bill = add_up(read(source), client.quote, journal.has if journal else lambda _: False)
+                till.backgrounds.collect(read(source))
+            with again() as source:
+                bill = add_up(read(source), till)
             needed = seconds_needed(bill, client.stats(), found.budget.window.total_seconds())
             if bill.first:
                 ahead = client.estimate(bill.first)
@@ -103,7 +113,7 @@ def run(
         total = None if bill is None else bill.clips + bill.done
         rejected = Rejects(rejects or Path(f"{name}.rejects.jsonl"), resume=resume)
         with journal, rejected, again() as source, shown(client, total) as tell:
-            work = Batch(client, journal, rejected, window, None if bill is None else bill.total)
+            work = Batch(client, journal, rejected, window, None if bill is None else bill.total, till.backgrounds)
             try:
                 done = work.run(read(source), tell)
             except KeyboardInterrupt:
@@ -120,10 +130,11 @@ def _end(done: "Progress", path: Path, *, machine: bool) -> str:
     if machine:
         return json.dumps({
             "done": done.done, "failed": done.failed, "rejected": done.rejected, "spent_usd": plain(done.spent),
-            "results": str(path),
+            "saved_usd": plain(done.saved),            "results": str(path),
         })  # fmt: skip
     counts = f"{done.done} done, {done.failed} failed, {done.rejected} rejected"
-    return f"{counts} for {dollars(done.spent)}; results in {path}"
+    saved = f", {dollars(done.saved)} saved" if done.saved else ""
+    return f"{counts} for {dollars(done.spent)}{saved}; results in {path}"
 
 
 def _bill(bill: Any, needed: float, *, machine: bool) -> str:
@@ -132,7 +143,9 @@ def _bill(bill: Any, needed: float, *, machine: bool) -> str:
     if machine:
         return json.dumps({
             "clips": bill.clips, "rejected": bill.rejected, "total_usd": plain(bill.total),
-            "dearest_usd": plain(bill.dearest), "seconds_at_least": round(needed, 1),
+            "dearest_usd": plain(bill.dearest), "naive_usd": plain(bill.naive), "saved_usd": plain(bill.saved),
+            "served": bill.served, "backgrounds": bill.backgrounds, "done": bill.done,
+            "seconds_at_least": round(needed, 1),
         })  # fmt: skip
     return f"{bill.line}, the dearest {dollars(bill.dearest)}; {needed:.0f} s at the least by rate and budget"
 

@@ -9,8 +9,8 @@ from .exits import Exit, code_of
 from .root import JSON, Group, report
 
 STATES = (
-    "queued", "parked", "admitted", "submitting", "in_doubt", "generating", "undelivered", "fetched", "succeeded",
-    "failed", "refused", "cancelled", "discarded",
+    "queued", "parked", "following", "admitted", "submitting", "in_doubt", "generating", "undelivered", "fetched",
+    "succeeded", "failed", "refused", "cancelled", "discarded",
 )  # fmt: skip
 
 
@@ -56,6 +56,30 @@ def show(context: click.Context, job_id: str) -> None:
     from ..console.style import console
 
     console().print(job_card(job))
+
+
+@jobs.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--extras", help="Made beside it: any of light,poster,preview,sheet.")
+@click.option("--deliver-fps", type=int, help="Frames a second of what is delivered: slows a slow motion down.")
+@click.option("--speed", type=int, help="How many times as fast a time lapse or hyperlapse is delivered.")
+@click.option("--background", help="The id or unique key of the job whose clip is put behind it.")
+@click.option("--key", help="What the background is seen through: green, blue, black, white, #rrggbb or alpha.")
+@click.option("--key-tolerance", type=float, help="How far from that colour is seen through, 0 to 1.")
+@click.option("--key-softness", type=float, help="How far beyond that it fades into the clip, 0 to 1.")
+@click.pass_context
+def render(context: click.Context, /, job_id: str, **given: Any) -> None:
+    """Make more of a clip that is here, by a job of its own: nothing is paid for it."""
+    wishes = {name: value for name, value in given.items() if value is not None}
+    if not wishes:
+        raise click.UsageError("say what is to be made of it: --extras, --deliver-fps, --speed or --background")
+    job = _client().render(job_id, **wishes)
+    if context.meta.get(JSON):
+        click.echo(json.dumps(job.as_dict()))
+        return
+    from ..console.jobs import shared
+
+    click.echo(f"{job.id}  {job.state}  {shared(job)}")
 
 
 @jobs.command()

@@ -21,15 +21,16 @@ def spend(context: click.Context, by: str, since: str) -> None:
     found = Client(settings()).spend(groups, since)
     if context.meta.get(JSON):
         for entry in found:
-            money = {"cost_usd": plain(entry.pop("cost")), "quote_usd": plain(entry.pop("quote"))}
+            money = {f"{name}_usd": plain(entry.pop(name)) for name in ("cost", "quote", "saved", "share", "shared")}
             click.echo(json.dumps({**entry, **money}))
         return
     from rich.table import Table
 
     from ..console.style import console
 
-    table = Table(*groups, "jobs", "succeeded", "cost", box=None)
+    table = Table(*groups, "jobs", "succeeded", "cost", "saved", "with backgrounds", box=None)
     for entry in found:
         said = [str(entry[name]) for name in (*groups, "jobs", "succeeded")]
-        table.add_row(*said, dollars(int(entry["cost"])))
+        whole = entry["cost"] + entry["share"] - entry["shared"]
+        table.add_row(*said, *(dollars(int(value)) for value in (entry["cost"], entry["saved"], whole)))
     console().print(table)

@@ -39,6 +39,18 @@ def _meta(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
 @click.option("--deliver-fps", type=int, help="Frames a second of what is delivered: slows a slow motion down.")
 @click.option("--speed", type=int, help="How many times as fast a time lapse or hyperlapse is delivered.")
 @click.option("--extras", help="Made beside it: any of light,poster,preview,sheet.")
+@click.option("--background", help="The id or unique key of the job whose clip is put behind it.")
+@click.option("--key", help="What the background is seen through: green, blue, black, white, #rrggbb or alpha.")
+@click.option("--key-tolerance", type=float, help="How far from that colour is seen through, 0 to 1.")
+@click.option("--key-softness", type=float, help="How far beyond that it fades into the clip, 0 to 1.")
+@click.option(
+    "--background-hold",
+    "background_loop",
+    flag_value=False,
+    type=bool,
+    default=None,
+    help="A background that is shorter stands still at its end; by itself it begins anew.",
+)
 @click.option("--reuse", help="Which clip paid for already will do: never, same (with a seed) or any.")
 @click.option("--priority", help="urgent, normal or bulk; or 1 to 10, 1 the most urgent.")
 @click.option("--project", help="Whose clip it is.")
@@ -90,10 +102,12 @@ def submit(
 
 
 def _say(job: Any, *, live: bool) -> None:
+    from ..console.jobs import shared
     from ..money import dollars
 
     badge = click.style("LIVE ", fg="red", bold=True) if live else ""
-    click.echo(f"{job.id}  {badge}{job.state}  {dollars(job.quote)}  {job.clip.line}")
+    price = shared(job) if job.leader else dollars(job.quote)
+    click.echo(f"{job.id}  {badge}{job.state}  {price}  {job.clip.line}")
 
 
 def _follow(client: Any, jobs: list[Any], timeout: float | None, *, machine: bool) -> Exit:

@@ -18,10 +18,24 @@ def jobs_list(jobs: Iterable[Job]) -> Table:
     """Return a table of jobs."""
     made = table("job", "priority", "state", ">price", ">age", "clip", flexible="clip")
     for job in jobs:
-        price = dollars(job.quote if job.cost is None else job.cost)
+        price = dollars(job.cost if job.cost is not None else 0 if job.leader else job.quote)
         age = time.time() - job.moments.get("created", 0) / SECOND
         made.add_row(job.id, priority(job.priority), state(job.state), price, span(age), Text(job.clip.line))
     return made
+
+
+def shared(job: Job) -> str:
+    """Return in words what a job has from others, and they from it; nothing where that is nothing."""
+    said = []
+    if job.saved is not None:
+        said.append(f"{dollars(job.saved)} saved: {job.leader} paid for its film")
+    elif job.leader:
+        said.append(f"costs nothing as long as {job.leader} has a clip")
+    if job.share is not None:
+        said.append(f"{dollars(job.share)} is its part of its background, {job.background}")
+    if job.shared:
+        said.append(f"{dollars(job.shared)} of its cost is the part of those whose background it is")
+    return "; ".join(said)
 
 
 def job_card(job: Job) -> Table:
@@ -40,6 +54,7 @@ def job_card(job: Job) -> Table:
         ("project", job.project),
         ("quote", dollars(job.quote)),
         ("cost", None if job.cost is None else dollars(job.cost)),
+        ("shared", Text(shared(job)) if shared(job) else None),
         ("error", Text(f"{job.error[0]}: {job.error[1]}", style="red") if job.error else None),
         ("note", Text(job.note) if job.note else None),
         ("attempt", f"{job.attempt_no}, {job.tries} tries bought nothing" if job.tries else str(job.attempt_no)),
@@ -102,6 +117,8 @@ def ended(job: Job) -> RenderableType:
     at = job.moments
     took = span((at["ended"] - at["created"]) / SECOND) if "ended" in at and "created" in at else "?"
     first = Text.assemble(job.id, "  ", state(job.state), f"  {dollars(job.cost or 0)}  in {took}")
+    if shared(job):
+        first.append(f"  {shared(job)}", style="green")
     if job.exception is not None:
         return Group(first, Text(f"  {job.exception}", style="red"))
     lines = [first]

@@ -49,6 +49,9 @@ def stats_view(stats: dict[str, Any], *, live: bool) -> RenderableType:
     made.add_row("provider", live_badge(live))
     made.add_row("queued", _counts(stats["queued"], all_of_them=True))
     made.add_row("", Text(f"{stats['holding']} hold at the gate, {stats['parked']} parked", style="dim"))
+    if stats["following"] or stats["reused"]:
+        told = f"{stats['following']} follow another, {stats['reused']} were served, ${stats['saved_usd']} saved"
+        made.add_row("", Text(told, style="dim"))
     made.add_row("in flight", _counts(stats["in_flight"]))
     made.add_row("ended", _counts({name: stats[name] for name in ENDS}))
     made.add_row("success", f"{stats['success_rate']:.1%}" if stats["succeeded"] + stats["failed"] else "–")

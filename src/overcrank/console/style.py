@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 STATES = {
-    "queued": "cyan", "parked": "cyan", "admitted": "blue", "submitting": "blue", "in_doubt": "bold yellow",
-    "generating": "magenta", "undelivered": "yellow", "fetched": "green", "succeeded": "bold green",
-    "failed": "bold red", "refused": "red", "cancelled": "dim", "discarded": "red",
+    "queued": "cyan", "parked": "cyan", "following": "cyan", "admitted": "blue", "submitting": "blue",
+    "in_doubt": "bold yellow", "generating": "magenta", "undelivered": "yellow", "fetched": "green",
+    "succeeded": "bold green", "failed": "bold red", "refused": "red", "cancelled": "dim", "discarded": "red",
 }  # fmt: skip
 """How each state looks; one look everywhere."""
 

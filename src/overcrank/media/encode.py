@@ -26,7 +26,7 @@ TAGS = ("colorspace", "color_primaries", "color_trc", "color_range")
 RGB, BT601 = 0, 6
 
 
-def encode(frames: Iterable[VideoFrame], to: Path, fps: int, like: Path) -> int:
+def encode(frames: Iterable[VideoFrame], to: Path, fps: int | Fraction, like: Path) -> int:
     """Write *frames* as a film of *fps* frames a second, and return how many there were.
 
     Its colours are to be understood as those of *like*, the film the frames come from. An odd last row or column is cut

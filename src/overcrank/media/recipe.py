@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from ..clip import Clip, Extra, Mode
 from ..errors import InvalidClip
@@ -57,6 +58,12 @@ def recipe(clip: Clip) -> Recipe:
         return Recipe(_delivery(clip, film, usual), beside)
     except Impossible as error:
         raise InvalidClip(f"{clip.mode}: {error}") from None
+
+
+def backdrop(clip: Clip, background: Path) -> Step:
+    """Return the step that puts a film behind the clip's: what is made of the clip is made of both, then."""
+    seen = {"key": clip.key, "tolerance": clip.key_tolerance, "softness": clip.key_softness}
+    return Step("composite", {"background": str(background), **seen, "loop": clip.background_loop})
 
 
 def _delivery(clip: Clip, film: Film, usual: int) -> Step | None:

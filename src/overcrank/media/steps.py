@@ -10,6 +10,7 @@ from .mp4 import Film, probe
 FILM, PICTURE = "film", "picture"
 MAKERS = {
     "check": ("check", "check", FILM),
+    "composite": ("composite", "composite", FILM),
     "slow": ("retime", "retime", FILM),
     "lapse": ("resample", "resample", FILM),
     "hyper": ("hyperlapse", "hyperlapse", FILM),
@@ -35,11 +36,11 @@ class Step:
 
     Attributes:
         name: a key of `MAKERS`.
-        options: arguments of its function: `fps`, `speed`.
+        options: arguments of its function: `fps`, `speed`, and what a background is and how it is seen.
     """
 
     name: str
-    options: Mapping[str, int]
+    options: Mapping[str, Any]
 
     @property
     def ending(self) -> str:

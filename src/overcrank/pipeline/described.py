@@ -20,7 +20,7 @@ COMPARED = (*DELIVERIES, "light")
 
 def original(job: Job) -> str:
     """Return the name under which a job's clip is stored as it came."""
-    return f"{job.id}.mp4"
+    return job.original
 
 
 def describe(job: Job, got: answers.Downloaded, film: Film) -> dict[str, Any]:
@@ -29,13 +29,15 @@ def describe(job: Job, got: answers.Downloaded, film: Film) -> dict[str, Any]:
         "sha256": got.sha256,
         "bytes": got.size,
         "film": {**described(film), "duration": round(float(film.duration), 3)},
-        "asked": {
-            name: value
-            for name in ("fps", "duration", "resolution", "deliver_fps", "speed")
-            if (value := getattr(job.clip, name)) is not None
-        },
+        "asked": wishes(job.clip),
         "differs": differs(job, film),
     }
+
+
+def wishes(clip: Clip) -> dict[str, Any]:
+    """Return what was asked of the film, as the request says it."""
+    names = ("fps", "duration", "resolution", "deliver_fps", "speed")
+    return {name: value for name in names if (value := getattr(clip, name)) is not None}
 
 
 def differs(job: Job, film: Film) -> list[str]:

@@ -77,10 +77,12 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
 def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film) -> Outcome:
     """Put verified bytes in their final place, with a side file that says where they come from."""
     described = describe(job, got, film)
-    url = tools.storage.keep(tools.storage.staging(job.id), original(job), side_file(job, described))
+    url = tools.storage.keep(tools.storage.staging(job.id), f"{job.id}.mp4", side_file(job, described))
     tools.storage.discard(job.id)
     file = json.dumps({"url": url, **described})
-    moved = tools.jobs.move(job, State.FETCHED, due_in=tools.lease, stamp="fetched", file=file, note="", runs=0)
+    moved = tools.jobs.move(
+        job, State.FETCHED, due_in=tools.lease, stamp="fetched", file=file, note="", runs=0, source=""
+    )
     return Next("finish", moved) if moved else Done("moved")
 
 
@@ -141,7 +143,10 @@ def succeeded(job: Job, tools: Tools, file: Mapping[str, Any]) -> Outcome:
     if tools.jobs.get(job.id).version != job.version:
         return Done("moved")
     now = tools.clock.now()
-    tools.storage.describe(original(job), side_file(job, file, ended=now))
+    if not job.source:  # else what is beside the clip is about the job that paid for it
+        tools.storage.describe(original(job), side_file(job, file, ended=now))
+    elif not tools.storage.has(original(job)):
+        raise NotKept(f"{original(job)} is kept no longer")
     moved = tools.jobs.move(job, State.SUCCEEDED, file=json.dumps(file), ended=now, note="", runs=0)
     return Ended(moved) if moved else Done("moved")
 

@@ -13,11 +13,13 @@ from ..lifecycle import ENDS, State
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from .admit import admit
+from .backdrop import awaited
 from .fetch import fetch, finish
 from .poison import deadly, death, put_before_operator, set_aside, surviving
 from .reconcile import doubt, reconcile
 from .render import produce as make
 from .render import to_render
+from .share import follow, serve
 from .submit import submit
 from .tools import Tools
 from .wait import wait
@@ -55,6 +57,8 @@ def attend(job: Job, tools: Tools) -> Outcome:
     match job.state:
         case State.QUEUED | State.PARKED:
             return Done("it waits for its turn")
+        case State.FOLLOWING:
+            return follow(job, tools)
         case State.ADMITTED:  # its worker went away before it sent anything
             return abandon(job, tools)
         case State.UNDELIVERED | State.FETCHED:
@@ -87,6 +91,9 @@ def produce(job: Job, tools: Tools) -> Outcome:
 
 def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome:
     outcome: Outcome = Next("finish")
+    if job.state is State.FOLLOWING:
+        outcome = serve(job, tools)
+        job = (outcome.job or job) if isinstance(outcome, Next) else job
     if job.state is State.UNDELIVERED:
         job = replace(job, runs=tools.jobs.begun(job))
         if job.runs > tools.settings.worker.deaths:
@@ -98,6 +105,8 @@ def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome
             tools.jobs.came_back(job)
             job = tools.jobs.get(job.id)
     if outcome == Next("finish") and job.state is State.FETCHED:
+        if awaited(job, tools):
+            return Done("its background is still to come")
         if to_render(job, tools):
             waited = (tools.clock.now() - job.moments.get("fetched", 0)) / SECOND
             unseen = {"note": "it waits for a worker of role render"} if waited > NOTICED and not job.note else {}

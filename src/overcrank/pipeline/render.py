@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ..media.mp4 import NotAFilm
 from ..media.recipe import Recipe, recipe
 from ..media.render import Made, Task, available, render
 from ..media.steps import Step
-from ..media.trouble import MissingExtra
+from ..media.trouble import Impossible, MissingExtra
 from ..outcome import Outcome
 from ..storage.base import NotKept, StorageUnavailable
+from .backdrop import step as behind
 from .described import made_differs, original, side_file
 from .fetch import GONE, postponed, succeeded, undelivered
 from .spoilt import OFTEN, SELDOM, counted, hopeless, noted, said
@@ -38,7 +40,7 @@ COSTS = ("cpu_s", "peak_mb")
 def to_render(job: Job, tools: Tools) -> bool:
     """Tell whether there is anything to do to a job's clip: it is to be checked, slowed, sped up or pictured."""
     wanted = recipe(job.clip)
-    return bool(wanted.delivery or wanted.extras) or (tools.settings.media.check and available())
+    return bool(wanted.delivery or wanted.extras or job.background) or (tools.settings.media.check and available())
 
 
 def produce(job: Job, tools: Tools) -> Outcome:
@@ -48,11 +50,11 @@ def produce(job: Job, tools: Tools) -> Outcome:
         lost = tools.jobs.begun(job) - 1  # as many runs before this one did not come back
         if lost >= (1 if _is_suspect(job) else tools.settings.worker.deaths):
             return _given_up(job, tools, wanted, lost)
-        with closing(_work(job, tools, wanted, tools.storage.local(original(job)))) as work:
+        with closing(_work(job, tools, wanted, tools.storage.local(original(job), job.id))) as work:
             try:
                 check = next(work)
             except MissingExtra as error:
-                return _end(job, tools, wanted, _failed(wanted, str(error)))
+                return _end(job, tools, wanted, _failed(job, wanted, str(error)))
             if isinstance(check.error, NotAFilm):
                 return _refused(job, tools, f"what came can not be decoded: {check.error}")
             if check.error is not None:
@@ -71,16 +73,23 @@ def produce(job: Job, tools: Tools) -> Outcome:
 def _work(job: Job, tools: Tools, wanted: Recipe, film: Path) -> Generator[Made, None, None]:
     """Do the check, the delivery, and the extras of what is delivered; all in one process, as long as it lives.
 
+    Where there is a background, the film before it is checked first, and the others are made of both.
     What a run before this one has decoded to its end is not checked again. Where there is no delivery, the extras are
     made of the original.
     """
     patience = tools.settings.media.patience.total_seconds()
-    delivered = _place(job, tools, wanted.delivery) if wanted.delivery else film
     steps = wanted.steps
     if (checked := _checked(job)) is not None:
         yield Made(steps[0], checked)
         steps = steps[1:]
-    pictured = [step for step in wanted.extras if step.name != "light"]  # the light copy is one of the original
+    elif job.background:
+        yield from render([Task(steps[0], film, _place(job, tools, steps[0]))], patience)
+        steps = steps[1:]
+    if job.background:
+        film, composed = _composed(job, tools, film)
+        yield composed
+    delivered = _place(job, tools, wanted.delivery) if wanted.delivery else film
+    pictured = [step for step in wanted.extras if step.name != "light"]  # the light copy is not one of the delivery
     tasks = [Task(step, delivered if step in pictured else film, _place(job, tools, step)) for step in steps]
     if not tasks:
         return
@@ -94,6 +103,17 @@ def _work(job: Job, tools: Tools, wanted: Recipe, film: Path) -> Generator[Made,
         return
     if wanted.extras:
         yield from render([Task(step, film, _place(job, tools, step)) for step in wanted.extras], patience)
+
+
+def _composed(job: Job, tools: Tools, film: Path) -> tuple[Path, Made]:
+    """Return the film that the other steps are done to, and what became of the background behind it."""
+    try:
+        composite, background = behind(job, tools)
+    except Impossible as error:
+        return film, Made(Step("composite", {}), {}, error)
+    to = _place(job, tools, composite)
+    [made] = render([Task(composite, film, to)], tools.settings.media.patience.total_seconds())
+    return (film, made) if made.error else (to, replace(made, what={**made.what, "background": background}))
 
 
 def _checked(job: Job) -> dict[str, Any] | None:
@@ -130,7 +150,9 @@ def _given_up(job: Job, tools: Tools, wanted: Recipe, lost: int) -> Outcome:
     Where that ends alike, it stops one worker an hour at most, and an operator is asked.
     """
     if (checked := _checked(job)) is not None:
-        return _end(job, tools, wanted, {"check": checked} | _failed(wanted, f"{lost} workers went away meanwhile"))
+        return _end(
+            job, tools, wanted, {"check": checked} | _failed(job, wanted, f"{lost} workers went away meanwhile")
+        )
     job = counted(job, tools, _sha256(job), sure=False)
     times = (job.spoilt or {}).get("times", 0)
     why = f"{lost} workers went away while it was being decoded"
@@ -161,8 +183,9 @@ def _kept(job: Job, tools: Tools, made: Made) -> dict[str, Any]:
     return {"url": url, **what, **made.costs}
 
 
-def _failed(wanted: Recipe, why: str) -> dict[str, dict[str, Any]]:
-    return {step.name: {"error": why} for step in wanted.steps if step.name != "check"}
+def _failed(job: Job, wanted: Recipe, why: str) -> dict[str, dict[str, Any]]:
+    names = [*(["composite"] if job.background else []), *(step.name for step in wanted.steps if step.name != "check")]
+    return {name: {"error": why} for name in names}
 
 
 def _end(job: Job, tools: Tools, wanted: Recipe, done: Mapping[str, dict[str, Any]]) -> Outcome:
@@ -172,11 +195,14 @@ def _end(job: Job, tools: Tools, wanted: Recipe, done: Mapping[str, dict[str, An
         check = done["check"]
         file |= {"decoded": check["decoded"], "steady": check["steady"]}
         file["check"] = {name: check[name] for name in COSTS if name in check}
-    file["differs"] = [*file.get("differs", []), *made_differs(job.clip, wanted, done)]
+    composite = done.get("composite", {})
+    missing = ["composite is missing"] if "error" in composite else []
+    file["differs"] = [*file.get("differs", []), *missing, *made_differs(job.clip, wanted, done)]
     delivery = done.get(wanted.delivery.name, {}) if wanted.delivery else {}
+    shown = delivery if "url" in delivery else composite
     file["delivered"] = (
-        {name: what for name, what in delivery.items() if name not in COSTS}
-        if "url" in delivery
+        {name: what for name, what in shown.items() if name not in COSTS}
+        if "url" in shown
         else {"url": file.get("url"), **file.get("film", {})}
     )
     tools.storage.discard(job.id)

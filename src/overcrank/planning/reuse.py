@@ -1,48 +1,42 @@
 """Paying for nothing twice: which requests are the same film, so that one generation serves them all.
 
-The same request has the same key, and a key is a job's unique key: whoever asks again gets the job it stands for,
-whether that is still in flight or long done. A key that leads to a job without a clip is followed by the next one.
+What stands for a film is made of what the provider is sent, and of nothing else: the same generation serves requests of
+which different things are made afterwards. Each request is a job of its own all the same; it follows the one that pays.
 """
 
-import json
-from hashlib import sha256
-from typing import Any
+from hashlib import blake2b
 
 from ..clip import Clip, Reuse
+from ..scripts import Sharing
 
-ASIDE = frozenset({"priority", "unique_key", "deadline", "metadata", "reuse", "physics_why"})
-"""Fields that do not change the film. All others do, also those that come later."""
+ASIDE = frozenset({
+    "deliver_fps", "speed", "extras", "background", "key", "key_tolerance", "key_softness", "background_loop",
+    "priority", "unique_key", "deadline", "metadata", "reuse", "physics_why",
+})  # fmt: skip
+"""Fields that do not change what is generated. They are what the provider is not sent."""
 
-PREFIX = "same:"
+
+ASIDE_AND_SEED = ASIDE | {"seed"}
 
 
-def fingerprint(clip: Clip, model: str) -> str:
-    """Return what is the same for two requests if, and only if, everything that the film depends on is the same.
+def fingerprint(clip: Clip, model: str, *, seed: bool = True) -> str:
+    """Return what is the same for two requests if, and only if, everything that is generated for them is the same.
 
-    The project counts too: what one has paid for is not delivered to another.
+    The project counts too: what one has paid for is not delivered to another. Without *seed*, the seed does not.
     """
-    fields = {name: _plain(value) for name, value in clip.model_dump(mode="json").items() if name not in ASIDE}
-    return sha256(json.dumps({"model": model, **fields}, sort_keys=True).encode()).hexdigest()
+    aside = ASIDE if seed else ASIDE_AND_SEED
+    said = clip.model_dump_json(
+        exclude=set(aside), exclude_defaults=True
+    )  # 5 and 5.0 are both said, or left out, as 5.0
+    return blake2b(f"{model} {said}".encode(), digest_size=16).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """Return a number in one form: 5 is 5.0."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def sharing(clip: Clip, model: str) -> Sharing:
+    """Return whom the clip's job looks for, and how others find it.
 
-
-def keyed(clip: Clip, model: str, after: str = "") -> Clip:
-    """Return the clip with the unique key under which it may be shared; as it is where it may not.
-
-    *after* is the id of a job that the key led to and that has no clip: the key that follows is returned.
+    Without a seed each generation is another, so such a clip is served by none unless that is allowed.
     """
-    if clip.unique_key is not None and not (after and shared(clip)):
-        return clip
-    if clip.reuse is Reuse.NEVER or (clip.reuse is Reuse.SAME and clip.seed is None):
-        return clip
-    key = f"{PREFIX}{fingerprint(clip, model)}" + (f":{after}" if after else "")
-    return clip.model_copy(update={"unique_key": key})
-
-
-def shared(clip: Clip) -> bool:
-    """Tell whether the clip's unique key is one of ours."""
-    return bool(clip.unique_key and clip.unique_key.startswith(PREFIX))
+    film = "" if clip.seed is None else fingerprint(clip, model)
+    alike = fingerprint(clip, model, seed=False)
+    wants = {Reuse.NEVER: "", Reuse.SAME: "same" if film else "", Reuse.ANY: "alike"}[clip.reuse]
+    return Sharing(wants, film, alike)

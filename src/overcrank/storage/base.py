@@ -84,8 +84,10 @@ class Storage(Protocol):
         """Remove what is staged for a job; what is kept stays."""
         ...
 
-    def local(self, name: str) -> Path:
+    def local(self, name: str, borrower: str = "") -> Path:
         """Return a file on this machine with the content of *name*, to be read and not changed.
+
+        A copy that had to be made is staged for the job *borrower*, or for the one the name begins with.
 
         Raises:
             NotKept: it is not here. StorageUnavailable: it can not be had now.

@@ -95,7 +95,7 @@ class FileStorage:
             for stray in (self.root / PARTIAL).glob(f"{job_id}*"):
                 stray.unlink(missing_ok=True)
 
-    def local(self, name: str) -> Path:
+    def local(self, name: str, borrower: str = "") -> Path:  # noqa: ARG002  (there is no copy)
         """Return the kept file itself."""
         place = self._place(name)
         if not self.has(name):

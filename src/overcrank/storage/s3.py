@@ -97,16 +97,21 @@ class S3Storage:
         side = self._side(name)
         return self._url(side["content"] if side else f"{self._place(name)}.json")
 
-    def local(self, name: str) -> Path:
-        """Return a file on this machine that holds what is kept as *name*; it is fetched, and checked, if need be."""
+    def local(self, name: str, borrower: str = "") -> Path:
+        """Return a file on this machine that holds what is kept as *name*; it is fetched, and checked, if need be.
+
+        It is staged for the job *borrower*, so that it goes with what else is: two jobs that have one background do not
+        take it from each other.
+        """
         side = self._side(name)
         if side is None:
             raise NotKept(f"{name} is not kept in {self._url('')}")
-        part = self._staging.part(name[:36])
-        place = part.with_name(f"{name}.local")
+        job_id = borrower or name[:36]
+        part = self._staging.part(job_id)
+        place = part.with_name(f"{job_id}.{name}.local")
         if place.is_file() and _checksum(place) == side["sha256"]:
             return place
-        near = part.with_name(f"{name}.{os.getpid()}.local")
+        near = part.with_name(f"{job_id}.{name}.{os.getpid()}.local")
         with self._explained() as (store, obstore):
             try:
                 chunks = obstore.get(store, side["content"]).stream(min_chunk_size=1 << 20)

@@ -34,7 +34,11 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A summary of a job that ended. Money is µ$, *created* and *ended* are ISO 8601 in UTC."""
+    """A summary of a job that ended. Money is µ$, *created* and *ended* are ISO 8601 in UTC.
+
+    *saved* is what it would have cost, had not the job *served_by* made its film. *share* is its part of what the job
+    *background* cost, whose clip is behind its own: that is said beside the cost and not in it.
+    """
 
     id: str
     project: str
@@ -54,6 +58,10 @@ class Row:
     error: str
     url: str
     sha256: str
+    saved: int = 0
+    served_by: str = ""
+    share: int = 0
+    background: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -82,6 +90,10 @@ def row(job: Job, model: str) -> Row:
         error=f"{job.error[0]}: {job.error[1]}" if job.error else "",
         url=str(file.get("url", "")),
         sha256=str(file.get("sha256", "")),
+        saved=job.saved or 0,
+        served_by=job.served_by or "",
+        share=job.share or 0,
+        background=job.background,
     )
 
 
@@ -141,7 +153,8 @@ class Archive:
     def spend(self, by: Sequence[str], since: str = "") -> list[dict[str, Any]]:
         """Sum what jobs cost by *by* (names in `GROUPS`), those that ended at or after *since* (ISO 8601).
 
-        Each entry has the groups, `jobs`, `succeeded`, `cost` and `quote` (µ$).
+        Each entry has the groups, `jobs`, `succeeded`, and in µ$ `cost`, `quote`, `saved`, `share` and `shared`: what a
+        group's films cost with their backgrounds is its cost and share without what it shared.
 
         Raises:
             ConfigError: it can not be summed by that.
@@ -152,12 +165,15 @@ class Archive:
         keys = [GROUPS[name] for name in by]
         named = "".join(f"{key} as by_{name}, " for key, name in zip(keys, by, strict=True))
         grouped = f" group by {', '.join(keys)} order by {', '.join(keys)}" if keys else ""
-        sums = "count(*), sum(case when state = 'succeeded' then 1 else 0 end), sum(cost), sum(quote)"
+        money = {name: f"sum({name})" for name in ("cost", "quote", "saved", "share")}
+        parts = "select sum(other.share) from jobs other where other.background = jobs.id"
+        money["shared"] = f"sum(coalesce(({parts}), 0))"
+        sums = "count(*), sum(case when state = 'succeeded' then 1 else 0 end), " + ", ".join(money.values())
         found = self._ask(
             f"select {named}{sums} from jobs where ended >= {self._mark}{grouped}",  # noqa: S608  (names of ours)
             [since],
         )
-        names = [*by, "jobs", "succeeded", "cost", "quote"]
+        names = [*by, "jobs", "succeeded", *money]
         return [dict(zip(names, (0 if value is None else value for value in values), strict=True)) for values in found]
 
     def _ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -208,6 +224,13 @@ class Archive:
         columns = ", ".join(f"{name} {kind}{' primary key' if name == 'id' else ''}" for name, kind in named.items())
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"create table if not exists jobs ({columns})")
+            cursor.execute("select * from jobs where 1 = 0")
+            there = {column[0] for column in cursor.description}
+            for name, kind in named.items():
+                if name not in there:  # it was made by a version that did not know of it
+                    blank = "''" if kind == "text" else "0"
+                    cursor.execute(f"alter table jobs add column {name} {kind} default {blank}")
             cursor.execute("create index if not exists jobs_ended on jobs (ended)")
+            cursor.execute("create index if not exists jobs_background on jobs (background)")
         connection.commit()
         self._made = True

@@ -8,11 +8,12 @@ from typing import Any
 from ..clip import Clip, Priority
 from ..clock import SECOND
 from ..errors import JobError, UnknownJob
+from ..ids import is_id
 from ..job import Job, changed_job, read_job
-from ..keys import Keys
+from ..keys import DUE, Keys
 from ..lifecycle import ENDS, State, allowed
 from ..money import plain
-from ..scripts import DECIDED, OBSERVED, Scripts, keep_for, orphaned
+from ..scripts import ALONE, DECIDED, OBSERVED, Scripts, Sharing, keep_for, orphaned
 from ..server import Server
 from ..settings import Settings
 
@@ -37,8 +38,12 @@ ANEW = {
     "runs": 0,
 }
 """What a new attempt knows nothing of: it is another one's."""
+
 LONGEST_REST = 30.0
 """Seconds that all looks wait at most where one was refused: among those due may be one that a crash left."""
+
+LOOK_FOR_LEADER = 600 * SECOND
+"""How long (µs) a job that waits for another's end is left alone at most: it is told of it."""
 
 TOLD = ""
 """What stands for a Celery request that has been given its result."""
@@ -82,14 +87,24 @@ class Jobs:
         """Seconds an ended job stays."""
         return round(self._retention.jobs.total_seconds())
 
-    def enter(self, job_id: str, clip: Clip, quote: int, *, sent: bool, pipeline: Any = None) -> Any:
-        """Write a new job; return ("entered" | "known", the job's id, now). With a pipeline, its answer comes later."""
+    def enter(
+        self, job_id: str, clip: Clip, quote: int, *, sent: bool, sharing: Sharing = ALONE, background: str = "",
+        pipeline: Any = None,
+    ) -> Any:  # fmt: skip
+        """Write a new job; return ("entered" | "following" | "known" | "led", a job's id, now).
+
+        With a pipeline, its answer comes later.
+        """
         fields: dict[str, Any] = {
             "request": clip.model_dump_json(exclude_defaults=True),
             "priority": clip.priority,
             "project": clip.project,
             "quote": quote,
         }
+        if sharing.wants:
+            fields |= {"wants": sharing.wants, "film": sharing.film, "leader": sharing.leader}
+        if background:
+            fields["background"] = background
         return self.scripts.enter(
             job_id,
             clip.priority,
@@ -97,16 +112,78 @@ class Jobs:
             boost_us=BOOST_US[clip.priority],
             sent=sent,
             unique=(clip.project, clip.unique_key) if clip.unique_key else None,
+            sharing=sharing,
+            share_ttl_s=self.retention_s,
+            look_us=self._look(clip),
+            background=background,
             client=pipeline,
         )
 
-    def saved(self, jobs: int, amount: int) -> None:
-        """Count requests that another job serves as well, and the µ$ that they would have cost."""
-        if jobs:
-            pipe = self.redis.pipeline(transaction=False)
-            pipe.hincrby(self.keys.counters, "reused", jobs)
-            pipe.hincrby(self.keys.counters, "saved", amount)
-            pipe.execute()
+    def _look(self, clip: Clip) -> int:
+        """Return how long (µs) a job that waits for another is left alone: until its deadline at the longest."""
+        left = 0 if clip.deadline is None else round(clip.deadline.timestamp() * SECOND) - self.about_now()
+        return min(LOOK_FOR_LEADER, left) if left > 0 else LOOK_FOR_LEADER
+
+    def leaders(self, films: Iterable[str]) -> dict[str, str]:
+        """Return the job that makes each of the films; nothing of those that nobody does."""
+        names = list(films)
+        found = self.redis.mget([self.keys.film(name) for name in names]) if names else []
+        return {name: leader for name, leader in zip(names, found, strict=True) if leader}
+
+    def lead(self, job: Job, sharing: Sharing) -> Any:
+        """Have a follower whose leader has no clip lead and be queued, unless another leads by now.
+
+        Return ("leads" | "follows" | "led" | "stale", ...).
+        """
+        return self.scripts.lead(
+            job.id,
+            job.priority,
+            sharing,
+            version=job.version,
+            gone=job.leader,
+            share_ttl_s=self.retention_s,
+            look_us=LOOK_FOR_LEADER,
+        )
+
+    def named(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return the jobs that are named, each in its project by its id or its unique key; those that there are."""
+        wanted = list(names)
+        if not wanted:
+            return {}
+        pipe = self.redis.pipeline(transaction=False)
+        for project, name in wanted:
+            pipe.hget(self.keys.job(name), "project") if is_id(name) else pipe.get(self.keys.unique(project, name))
+        there = {}
+        for (project, name), said in zip(wanted, pipe.execute(), strict=True):
+            if said and not (is_id(name) and said != project):
+                there[project, name] = name if is_id(name) else said
+        return there
+
+    def promise(self, job_id: str, users: int) -> None:
+        """Say how many jobs will have the clip of a job as their background, those that are entered among them."""
+        self.redis.hset(self.keys.job(job_id), "promised", users)
+
+    def take_share(self, job: Job, background: Job) -> int:
+        """Book a job's part of what its background cost; return it (µ$), the same each time."""
+        cost = background.cost or 0
+        while True:
+            answer, amount = self.scripts.take(job.id, background.id, cost)
+            if answer == "share":
+                return int(amount)
+            cost = int(amount)
+
+    def await_end(self, job: Job, other: str) -> Job | None:
+        """Have *job* looked at again when the job *other* ends; return that one, None where there is none.
+
+        Where that has ended by what is returned, nobody tells.
+        """
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.sadd(self.keys.followers(other), job.id)
+        pipe.expire(self.keys.followers(other), self.retention_s)
+        pipe.zadd(self.keys.due, {job.id: self.about_now() + self._look(job.clip)}, xx=True)
+        pipe.hgetall(self.keys.job(other))
+        stored = pipe.execute()[-1]
+        return read_job(other, stored) if stored.get("state") else None
 
     def sent(self, job_ids: Iterable[str]) -> None:
         """Note that the messages of these jobs have left."""
@@ -291,10 +368,27 @@ class Jobs:
         waiting = self.redis.hgetall(self.keys.audience(job_id))
         return {task_id: json.loads(text) if text else None for task_id, text in waiting.items()}
 
-    def told(self, job_id: str, task_ids: Iterable[str], *, everybody: bool = True) -> None:
-        """Note that the job's result has been handed to these requests; if *everybody* has it, nobody comes back."""
+    def waiting(self, job_id: str) -> tuple[dict[str, dict[str, Any] | None], list[str]]:
+        """Return the audience of a job that has ended, and the jobs that wait for its end."""
+        pipe = self.redis.pipeline(transaction=False)
+        pipe.hgetall(self.keys.audience(job_id))
+        pipe.smembers(self.keys.followers(job_id))
+        told, followers = pipe.execute()
+        return {task_id: json.loads(text) if text else None for task_id, text in told.items()}, sorted(followers)
+
+    def told(
+        self, job_id: str, task_ids: Iterable[str], followers: Iterable[str] = (), *, everybody: bool = True
+    ) -> None:
+        """Note that the job's result has been handed to these requests; if *everybody* has it, nobody comes back.
+
+        The jobs that waited for its end become due.
+        """
         pipe = self.redis.pipeline(transaction=False)
         key = self.keys.audience(job_id)
+        if due := dict.fromkeys(followers, self.about_now()):
+            pipe.zadd(self.keys.due, due, xx=True)
+            pipe.delete(self.keys.followers(job_id))
+            pipe.publish(self.keys.wake, DUE)
         for task_id in task_ids:
             pipe.hset(key, task_id, TOLD)
         pipe.expire(key, self.retention_s)
