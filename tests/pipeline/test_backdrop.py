@@ -54,6 +54,8 @@ def vendor(bench: Bench, films: dict[str, bytes], monkeypatch: pytest.MonkeyPatc
 
 def enter(bench: Bench, **fields: Any) -> Job:
     """Enter a job as a message does."""
+    if not {"mode", "speed", "deliver_fps"} & fields.keys():  # nothing is made of it unless a test asks for that
+        fields["mode"] = "plain"
     clip = Clip(prompt="a ball falls", **{"fps": 120, "duration": 1.0, **fields})
     return bench.jobs.get(share.enter(bench.jobs, new_id(), clip, QUOTE, MODEL))
 
