@@ -82,6 +82,15 @@ def test_jobs_whose_answer_was_lost_are_looked_for(client: Client, deaf: Callabl
     assert [client.submit("a ball").id] == [job.id for job in client.latest()]
 
 
+def test_a_follower_whose_answer_was_lost_is_looked_for_too(client: Client, deaf: Callable[..., None]) -> None:
+    """It has no message, and whom it follows is known."""
+    clip = {"prompt": "a ball", "seed": 7}
+    first = client.submit(clip)
+    deaf(done=True)
+    second = client.submit(clip)
+    assert ("following", first.id) == (second.state, second.leader)
+
+
 def test_jobs_that_may_be_there_are_said_to_be(client: Client, deaf: Callable[..., None]) -> None:
     """Where they are not seen they may come yet: the error says so, and how to be safe."""
     deaf(done=False)

@@ -137,6 +137,38 @@ def test_lines_that_are_one_job_bear_its_cost_once(bench: Bench) -> None:
     assert ["0.000005", "0.00"] == [cost for cost in costs if cost]
 
 
+def test_a_background_that_is_no_line_is_counted_once_over_runs(bench: Bench) -> None:
+    """What it cost is in the sum, whoever goes on; it is no line that is done."""
+    sea = Clip(prompt="a sea")
+    some = [Line(n, Clip(prompt=f"boat {n}"), mark=f"{n:016x}", behind=sea) for n in (1, 2)]
+    first = bench.run(some[:1])
+    assert (1, 1, 10) == (first.done, first.failed, first.spent)
+    second = bench.run(some, resume=True, retry_failed=True)
+    assert (2, 2, 20) == (second.done, second.failed, second.spent)
+    entries = [json.loads(text) for text in (bench.folder / "results").read_text().splitlines()]
+    assert [0, 1, 1, 2] == sorted(entry["line"] for entry in entries if "line" in entry)
+
+
+def test_a_label_of_a_pipe_comes_before_what_has_it(bench: Bench) -> None:
+    """Nothing is read ahead; a line that comes too early is told."""
+    early = Line(1, Clip(prompt="a kite"), mark="1" * 16, behind="beach")
+    beach = Line(2, Clip(prompt="a beach"), mark="2" * 16, label="beach")
+    late = Line(3, Clip(prompt="a ball"), mark="3" * 16, behind="beach")
+    done = bench.run([early, beach, late])
+    assert (2, 1, [1]) == (done.done, done.rejected, bench.rejects())
+
+
+def test_a_background_that_is_tried_again_is_that_of_the_lines_that_are(bench: Bench) -> None:
+    """However far its own line is by then."""
+    beach = Line(1, Clip(prompt="a beach"), mark="1" * 16, label="beach")
+    kite = Line(2, Clip(prompt="a kite"), mark="2" * 16, behind="beach")
+    bench.run([beach, kite], window=1)
+    assert 20 == bench.run([beach, kite], window=1, resume=True, retry_failed=True).spent
+    names = {job.id: job.clip.unique_key for job in bench.client.latest()}
+    behind = [names[job.background] for job in bench.client.latest() if job.background]
+    assert [True, False] == [key.endswith("/1") and key.count("/") == 3 for key in behind if key]
+
+
 def test_a_file_of_any_length_takes_the_same_memory(bench: Bench) -> None:
     """Lines are read as there is room for them, and forgotten once their result is written."""
     held: list[int] = []

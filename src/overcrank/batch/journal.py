@@ -34,6 +34,8 @@ class Journal:
 
     batch: str
     spent: int
+    behind: set[str]
+    """The backgrounds that are no lines and have ended."""
     _failures: dict[int, int]
     _again: dict[int, int]
     _left: set[int]
@@ -132,6 +134,7 @@ class Journal:
         self.spent += micros(entry["cost_usd"] or "0")
         self._last = datetime.fromisoformat(entry["ended"]).timestamp()
         if not number:
+            self.behind.add(entry["id"])
             return
         if len(self._done) <= number // 8:
             self._done.extend(bytes(max(1024, number // 8 + 1 - len(self._done))))
@@ -144,6 +147,7 @@ class Journal:
     def _forget(self) -> None:
         self._marks, self._done = array("Q"), bytearray()
         self._failures, self._again, self._left = {}, {}, set()
+        self.behind = set()
         self._last, self.spent, self.batch = 0.0, 0, ""
 
     def _mark(self, number: int, mark: str) -> None:

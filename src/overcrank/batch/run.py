@@ -120,7 +120,7 @@ class Batch:
             raise type(error)(f"background: {error}") from None
         _patiently(lambda: self._client.promise(job, self._backgrounds.users[named(name)]))
         self._behind.add(clip.unique_key or "")
-        if isinstance(name, Clip):
+        if isinstance(name, Clip) and job.id not in self._journal.behind:
             self._follow(Line(0, clip), job, follower)
 
     def _follow(self, line: Line, job: Job, follower: Follower) -> None:
