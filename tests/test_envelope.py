@@ -79,13 +79,13 @@ def test_another_broker_gets_celerys_message(configured: Configured, redis: Redi
 
 
 def test_a_queued_job_is_small(configured: Configured, redis: Redis) -> None:
-    """A queued job takes at most 1.5 KB of the server's memory, all in all."""
+    """A queued job takes at most 1.5 KiB of the server's memory, all in all."""
     client = Client(configured(worker={"lease": timedelta(seconds=30)}))
     client.submit("a first one makes what all share")
     before = int(redis.info("memory")["used_memory"])
     for _ in client.submit_many({"prompt": f"a ball bounces on a steel floor {n}"} for n in range(2000)):
         pass
-    assert int(redis.info("memory")["used_memory"]) - before <= 1500 * 2000
+    assert int(redis.info("memory")["used_memory"]) - before <= 1536 * 2000
     redis.flushall()
 
 

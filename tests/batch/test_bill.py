@@ -82,3 +82,10 @@ def test_a_background_is_paid_for_once_whoever_has_it() -> None:
     till.backgrounds.collect(batch)
     bill = add_up(batch, till)
     assert (5, 2, 6_000_000, 7_000_000) == (bill.clips, bill.backgrounds, bill.total, bill.naive)
+
+
+def test_a_background_that_can_not_be_made_makes_its_line_wrong() -> None:
+    """It is told with the line, and the rest of the bill is made."""
+    behind = Clip(prompt="dear")
+    bill = add_up([Line(1, Clip(prompt="x"), behind=behind), Line(2, Clip(prompt="y"))], Till(price))
+    assert (1, ["background: too dear"]) == (bill.clips, [line.why for line in bill.wrong])

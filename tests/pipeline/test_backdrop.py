@@ -131,7 +131,9 @@ def test_a_background_that_fails_costs_no_clip(vendor: Bench) -> None:
     arrive(vendor, front)
     vendor.jobs.move(back, State.FAILED, error=GenerationFailed("no clouds"), cost=0)
     assert Next("render") == flow.deliver(vendor.jobs.get(front.id), vendor.tools)
-    result = done(vendor, front).result
+    front = done(vendor, front)
+    assert front.falls_short
+    result = front.result
     assert f"its background {back.id} has failed: no clouds" == result["made"]["composite"]["error"]
     assert (result["url"], True, "0.00") == (
         result["delivered"]["url"], "url" in result["made"]["poster"], result["background_share_usd"],

@@ -123,20 +123,39 @@ def _priced(lines: Iterable[Line], till: Till, bill: Bill) -> Iterator[tuple[Lin
             continue
         if line.clip is not None:
             try:
-                yield line, line.clip, till.price(line.clip)
-                continue
+                quote = till.price(line.clip)
             except Refused as error:
                 why = str(error)
+            else:
+                why = _refused(_clip_behind(line.behind, till), till)
+                if not why:
+                    yield line, line.clip, quote
+                    continue
         bill.rejected += 1
         if len(bill.wrong) < KEPT:
             bill.wrong.append(Line(line.number, None, why, text))
 
 
+def _clip_behind(name: Clip | str | None, till: Till) -> Clip | None:
+    """Return the clip behind a line's; None where there is none, or it is a job that is there and paid for."""
+    line = till.backgrounds.labels.get(name) if isinstance(name, str) else None
+    return name if isinstance(name, Clip) else line.clip if line is not None else None
+
+
+def _refused(behind: Clip | None, till: Till) -> str:
+    """Return why a background can not be made; nothing where it can."""
+    try:
+        if behind is not None:
+            till.price(behind)
+    except Refused as error:
+        return f"background: {error}"
+    return ""
+
+
 def _background(name: Clip | str, till: Till, bill: Bill, known: set[str]) -> None:
     """Count a background once where it is paid for, and each time where each clip had its own."""
-    line = till.backgrounds.labels.get(name) if isinstance(name, str) else None
-    clip = name if isinstance(name, Clip) else line.clip if line is not None else None
-    if clip is None:  # a job that is there and paid for
+    clip = _clip_behind(name, till)
+    if clip is None:
         return
     first = named(name) not in known
     known.add(named(name))
@@ -144,7 +163,7 @@ def _background(name: Clip | str, till: Till, bill: Bill, known: set[str]) -> No
     quote = till.price(clip)
     if isinstance(name, Clip) and first:
         bill.total += quote
-    bill.naive += 0 if line is not None and first else quote  # a line with a label is in the sum already
+    bill.naive += 0 if isinstance(name, str) and first else quote  # a line with a label is in the sum already
 
 
 def _short(film: str) -> int:
