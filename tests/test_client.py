@@ -49,6 +49,9 @@ class Deaf:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pipe, name)
 
+    def __len__(self) -> int:
+        return len(self._pipe)
+
     def execute(self) -> None:
         """Do it, or not, and lose the answer."""
         if self._done:

@@ -234,7 +234,8 @@ class Client:
     @cached_property
     def _queues_are_ours(self) -> bool:
         """Whether the broker's queues are this namespace's; it is asked once, before anything is written."""
-        take_queues(self.settings)
+        with suppress(*OUTAGE):  # a broker that is away takes nothing now, and whoever sends later has asked as well
+            take_queues(self.settings)
         return True
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:

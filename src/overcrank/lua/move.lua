@@ -9,8 +9,8 @@
 -- RETURNS: {'moved', version, now, booked} | {'stale', state, version}
 local job, due, from, to, counters, unsent, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local attempt, slots, journal, open, wake, parked, afoot = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
-local lane, limits, unique = KEYS[15], KEYS[16], KEYS[21]
-local lane_window, lane_day, project_window, project_day = KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+local lane, limits, lane_window, lane_day, project_window, project_day = KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+local unique = KEYS[21]
 local job_id, old, version, new, due_in_us, ttl_s, resend = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local booked, cost, booked_version = ARGV[8], num(ARGV[9]), num(ARGV[10])
 local attempt_ttl_s, window_ttl_s = ARGV[11], ARGV[12]
