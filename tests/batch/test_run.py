@@ -121,7 +121,7 @@ def test_a_window_bounds_what_is_under_way(bench: Bench) -> None:
 
 def test_what_is_projected_is_what_the_whole_bill_says(bench: Bench) -> None:
     """From the first moment; where no bill was made, what was read so far."""
-    price = bench.client.quote(Clip(prompt="x"))
+    price = bench.client.quote(Clip(prompt="ball 1"))
     said: list[int] = []
     done = bench.run(lines(4), window=1, ahead=4 * price, tell=lambda now: said.append(now.projected))
     assert {n * 5 + (4 - n) * price for n in range(5)} >= set(said)

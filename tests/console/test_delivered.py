@@ -61,8 +61,8 @@ def test_what_is_not_as_asked_is_shown(view) -> None:
 def test_a_results_file_holds_it_too(tmp_path) -> None:
     """Delivered, made, what differs and what could not be made."""
     with Journal(tmp_path / "r", resume=False) as journal:
-        journal.add(1, job(WHOLE))
-        journal.add(2, job(PARTLY))
+        journal.add(1, job(WHOLE), 5)
+        journal.add(2, job(PARTLY), 5)
     _, whole, partly = map(json.loads, (tmp_path / "r").read_text().splitlines())
     assert (WHOLE["delivered"], {"slow": "file:///clips/x-slow.mp4", "poster": "file:///clips/x-poster.jpg"}) == (
         whole["delivered"], whole["made"]

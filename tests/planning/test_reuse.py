@@ -11,9 +11,12 @@ from overcrank.planning.reuse import ASIDE, fingerprint, keyed, shared
 
 MODEL = "m"
 
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+"""What a text may hold."""
+
 FILM: dict[str, Any] = {
-    "prompt": st.text(min_size=1, max_size=5).filter(str.strip),
-    "negative_prompt": st.text(max_size=3),
+    "prompt": st.text(LETTERS, min_size=1, max_size=5).filter(str.strip),
+    "negative_prompt": st.text(LETTERS, max_size=3),
     "mode": st.sampled_from(["slow_motion", "time_lapse", "hyperlapse", "plain"]),
     "duration": st.sampled_from([1, 5, 5.5, 60]),
     "fps": st.integers(24, 240),
