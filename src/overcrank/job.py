@@ -31,7 +31,7 @@ class Job:
         own_risk: an operator had it tried again at their own risk, whatever all its attempts come to.
         books: the keys of the books its attempt is reserved in.
         attempt_no: the number of the current paid try, from 1; with the id it makes the idempotency key.
-        tries: tries that bought nothing and used up an attempt.
+        tries: tries that bought nothing and used up an attempt, the first of them at *tried* (µs).
         runs: runs of the fetching stage that have begun and not come back.
         resends: how often its attempt was sent again with its own key, the last time at *resent* (µs).
         replaying: it is being sent again; found so, whoever did it went away.
@@ -63,6 +63,7 @@ class Job:
     request: str
     attempt_no: int = 1
     tries: int = 0
+    tried: int = 0
     deaths: int = 0
     runs: int = 0
     resends: int = 0
@@ -221,6 +222,7 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         request=stored["request"],
         attempt_no=int(stored["attempt_no"]),
         tries=int(stored["tries"]),
+        tried=int(stored.get("tried") or 0),
         deaths=int(stored.get("deaths", 0)),
         runs=int(stored.get("runs", 0)),
         resends=int(stored.get("resends") or 0),

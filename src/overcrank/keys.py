@@ -54,10 +54,11 @@ class Keys:
     limits: str
     """Hash: what is allowed. interval µs between calls, burst, concurrency, window µs; and who said so."""
     lane: str
-    """Hash: where the lane is. tat µs, cool µs, ppm, ppm_at µs, cut_at µs, ceiling, stopped (why); rested µs, when a
-    burst began to leave; taken_at µs, full_at µs, returned: which permits may come back; the breaker's bad, bad_call,
-    open_until µs, trips, probe; the books' epoch, when their journal began, µs, and the window and day last reserved
-    in; fields:KEY, how many fields what is allowed has, and overridden:KEY, that an operator's word is among them."""
+    """Hash: where the lane is. credit for retries, tat µs, cool µs, ppm, ppm_at µs, cut_at µs, ceiling, stopped
+    (why); rested µs, when a burst began to leave; taken_at µs, full_at µs, returned: which permits may come back; the
+    breaker's bad, bad_call, open_until µs, trips, probe; the books' epoch, when their journal began, µs, and the
+    window and day last reserved in; fields:KEY, how many fields what is allowed has, and overridden:KEY, that an
+    operator's word is among them."""
     caps: str
     """Hash: what may be spent, µ$, as lane/window, lane/day, project:NAME/window, project:*/day; lane/urgent percent;
     paused:lane, paused:project:NAME (why); and who said so."""

@@ -19,7 +19,7 @@ from .settings import RetentionSettings
 
 VERBS = (
     "enter", "lead", "take", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "renew", "cool",
-    "heard", "resend", "allow", "grant", "trim", "rebuild",
+    "heard", "resend", "allow", "grant", "trim", "rebuild", "retry",
 )  # fmt: skip
 PARTS = {
     "enter": ("share",), "lead": ("share",),
@@ -298,6 +298,10 @@ class Scripts:
         k = self.keys
         until, ppm = self._run["cool"](keys=[k.lane, k.limits, k.slots], args=[wait_us, admitted_us, kind, _when(now)])
         return int(until), int(ppm)
+
+    def retry(self, price: int) -> bool:
+        """Take credit for a retry from the lane; tell whether there was any."""
+        return bool(self._run["retry"](keys=[self.keys.lane], args=[price]))
 
     def heard(
         self, attempt_id: str, *, good: bool, admitted_us: int, threshold: int, pause_us: int, longest_us: int,

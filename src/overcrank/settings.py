@@ -209,6 +209,7 @@ class RetrySettings(_Part):
     attempts: int = Field(5, ge=1, le=100, description="tries that bought nothing, before a job fails")
     base: Seconds = Field(timedelta(seconds=1), description="bound of the first wait between tries")
     cap: Seconds = Field(timedelta(seconds=60), description="bound of every wait between tries")
+    within: Seconds = Field(timedelta(hours=6), description="after the first try that bought nothing no more are made")
     spend_cap: Money | None = Field(
         None,
         description="dollars all attempts of a job may cost together, the first one too; "

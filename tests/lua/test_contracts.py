@@ -68,6 +68,7 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     scripts.due(1, 2, now=3)
     scripts.renew("worker", 2, [("job_id", State.ADMITTED)], now=3)
     scripts.cool(1, 2, kind="kind", now=4)
+    scripts.retry(1)
     scripts.heard("attempt_id", good=True, admitted_us=3, threshold=4, pause_us=5, longest_us=6, now=7)
     scripts.resend("attempt_id", "job_id", 2, "project", tuple(f"old_{book}" for book in BOOKS),
                    period=Period(4, 5, 6), horizon_us=7, probe_us=8, window_ttl_s=9, now=10)  # fmt: skip

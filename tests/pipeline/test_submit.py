@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from bench import QUOTE, Bench
@@ -10,7 +11,7 @@ from redis.exceptions import RedisError
 
 from overcrank.errors import OutOfAttempts, Rejected
 from overcrank.lifecycle import State
-from overcrank.outcome import Done, Ended, Hold, Next, Retry
+from overcrank.outcome import Done, Ended, Hold, Next, Outcome, Retry
 from overcrank.pipeline import flow
 from overcrank.pipeline.cancel import cancel
 from overcrank.pipeline.submit import STOPPED_WAIT, book, submit
@@ -264,3 +265,30 @@ def test_an_end_before_it_is_sent_counts_what_was_paid_before(bench: Bench, end:
     job = bench.jobs.get(job.id)
     assert (QUOTE, (0, QUOTE)) == (job.cost, bench.money())
     assert "$1.00 was charged for attempts before" in str(job.exception)
+
+
+def test_retries_have_a_budget_for_the_whole_lane(bench: Bench) -> None:
+    """Where all calls fail, few are tried again soon, and the others wait as long as any; calls bring it back."""
+
+    def start(**said: Any) -> Outcome:
+        bench.redis.hdel(bench.keys.lane, "bad", "open_until", "probe", "probe_until")  # what the breaker would say
+        return bench.start(**said)[1]
+
+    waits = [start(said=answers.NotSent("refused")) for _ in range(30)]
+    least = bench.settings.retry.cap.total_seconds()
+    long = [isinstance(outcome, Retry) and outcome.wait >= least for outcome in waits]
+    assert ([False] * 20, [True] * 3) == (long[:20], long[-3:])
+    for _ in range(5):
+        start()
+    assert bench.lane.may_retry()
+
+
+def test_tries_end_after_some_time(make_bench: Callable[..., Bench]) -> None:
+    """However few there were, after so long no other is made."""
+    bench = make_bench(retry={"attempts": 100, "within": 60})
+    job, outcome = bench.start(said=answers.NotSent("refused"))
+    assert isinstance(outcome, Retry)
+    bench.later(61)
+    bench.say("create", answers.NotSent("refused"))
+    assert Ended() == flow.start(bench.jobs.get(job.id), bench.tools)
+    assert isinstance(bench.jobs.get(job.id).exception, OutOfAttempts)

@@ -13,6 +13,9 @@ from overcrank.scripts import Sharing
 MODEL = "m"
 LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
 
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+"""What a text may hold."""
+
 FILM: dict[str, Any] = {
     "prompt": st.text(LETTERS, min_size=1, max_size=5).filter(str.strip),
     "negative_prompt": st.text(LETTERS, max_size=3),

@@ -18,7 +18,7 @@ CALLS = [
     ("overcrank.providers.holysheep:HolySheep.create", 1),
     ("overcrank.store.jobs:Jobs.move", 1),
     ("overcrank.providers.holysheep:HolySheep.status", 1),
-    ("overcrank.admission.ledger:Ledger.settle", 1),
+    ("overcrank.store.jobs:Jobs.begun", 1),
     ("overcrank.store.jobs:Jobs.move", 2),
     ("overcrank.providers.holysheep:HolySheep.download", 1),
     ("overcrank.storage.files:FileStorage.keep", 1),

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 LEAST_WAIT, MOST_WAIT = 0.5, 3600.0
 """Seconds the lane waits after a 429, whatever the provider said."""
 
+RETRY_PRICE = 5
+"""What a retry takes of the lane's credit, of which each call brings one back: one call in five may be a retry."""
+
 OVERTAKING = SECOND // 10
 """Microseconds in which a burst leaves and calls pass each other on the way to the provider; as in `pace.lua`."""
 
@@ -115,6 +118,10 @@ class Lane:
         wait = min(max(retry_after if retry_after is not None else 1.0, LEAST_WAIT), MOST_WAIT)
         until, _ = self._scripts.cool(round(later(wait) * SECOND), admitted_at, kind=kind)
         return until
+
+    def may_retry(self) -> bool:
+        """Tell whether a retry is within what the lane's calls allow; else it has to wait longer."""
+        return self._scripts.retry(RETRY_PRICE)
 
     def stop(self, reason: str, message: str) -> None:
         """Let nobody call: the key is wrong, or the balance is gone. `resume` opens the lane again."""

@@ -25,6 +25,8 @@ end
 local version = redis.call('HINCRBY', job, 'version', 1)
 redis.call('HSET', job, 'state', 'submitting', 'sent', int(now), 'sent_to', sent_to, 'model', model)
 redis.call('HSET', attempt, 'state', 'submitting', 'sent', int(now), 'body', body)
+local credit = num(redis.call('HGET', lane, 'credit') or RETRY_CREDIT)
+if credit < RETRY_CREDIT then redis.call('HSET', lane, 'credit', int(credit + 1)) end
 redis.call('ZREM', admitted, job_id)
 redis.call('ZADD', submitting, int(now), job_id)
 redis.call('ZADD', due, int(now + lease_us), job_id)

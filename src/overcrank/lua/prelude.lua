@@ -9,3 +9,4 @@ local function clock(given) -- the server's time, unless a test gives another
   local t = redis.call('TIME')
   return t[1] * 1000000 + t[2]
 end
+local RETRY_CREDIT = 100 -- what a lane has for retries where none of it is spent; a call brings one of it back

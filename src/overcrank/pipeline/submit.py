@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..admission.gate import Aged, Go
+from ..backoff import later
 from ..errors import OutOfAttempts, Rejected
 from ..job import Job
 from ..lifecycle import State
@@ -184,15 +185,24 @@ def give_back(job: Job, tools: Tools, outcome: Outcome, note: str = "") -> Outco
 def try_again(job: Job, tools: Tools, why: str, *, held: bool = True) -> Outcome:
     """Use up one of the job's tries; it bought nothing. *held*: the caller has the job's message."""
     wait = tools.retries.wait(job.tries + 1)
-    if wait is None:
+    if wait is None or too_long(job, tools):
         error = OutOfAttempts(f"{why}; it was tried {job.tries + 1} times; {charged(job)}")
         return (
             Ended() if tools.jobs.move(job, State.FAILED, release=True, error=error, cost=job.paid) else Done("moved")
         )
-    moved = tools.jobs.requeue(job, held=held, tries=job.tries + 1, note=why)
+    if not tools.lane.may_retry():  # many fail: an outage must not be multiplied by those that try again
+        wait = later(tools.settings.retry.cap.total_seconds())
+    tried = job.tried or tools.clock.now()
+    moved = tools.jobs.requeue(job, held=held, tries=job.tries + 1, tried=tried, note=why)
     if moved is None:
         return Done("moved")
     return Retry(wait, why) if held else Next("enter")
+
+
+def too_long(job: Job, tools: Tools) -> bool:
+    """Tell whether the job's first try that bought nothing is too long ago for another."""
+    since = (tools.clock.now() - job.tried) / 1_000_000
+    return job.tried > 0 and since > tools.settings.retry.within.total_seconds()
 
 
 def charged(job: Job) -> str:

@@ -15,7 +15,7 @@ from ..providers.redact import clean
 from ..scripts import OBSERVED
 from .evidence import noted
 from .operator import assume
-from .submit import SOON, STOPPED_WAIT, bounded
+from .submit import SOON, STOPPED_WAIT, bounded, too_long
 from .tools import Tools
 
 POLICY = frozenset({"content_policy", "moderated"})
@@ -153,8 +153,10 @@ def gave_up(job: Job, tools: Tools, failed: answers.Failed) -> Outcome:
     price, seen = believed(job, tools, failed.cost, failed.note)
     price = max(price, tools.ledger.charged(job))  # what is booked as charged is not tried again for nothing
     why = f"the provider failed to make it ({failed.code}): {failed.message}"
-    if affordable(job, tools, price) and failed.code not in POLICY and job.tries + 1 < tools.settings.retry.attempts:
-        again: dict[str, Any] = {"tries": job.tries + 1, "paid": job.paid + price, "note": why, **seen}
+    left = job.tries + 1 < tools.settings.retry.attempts and not too_long(job, tools)
+    if affordable(job, tools, price) and failed.code not in POLICY and left:
+        tried = job.tried or tools.clock.now()
+        again: dict[str, Any] = {"tries": job.tries + 1, "tried": tried, "paid": job.paid + price, "note": why, **seen}
         moved = tools.jobs.requeue(job, book=price, sure=OBSERVED, **again)
         if moved:
             booked(job, tools, price)
