@@ -13,6 +13,7 @@ def groups(lines: list[str]) -> list[Bars]:
     for line in lines:
         entry = json.loads(line)
         kind, runs = entry["title"].partition(":")[0], entry.get("runs")
+        runs = [run for run in runs or () if run["done"]]  # who did not end in time has no figures
         if not runs:
             continue
         cpu = Bars(f"{entry['title']}: worker CPU", "ms a job", [(run["name"], run["cpu_ms"]) for run in runs])

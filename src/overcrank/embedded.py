@@ -106,7 +106,8 @@ class Embedded:
             f'dir "{self.folder}"',
             'save ""',
             "appendonly yes",
-            "appendfsync everysec",
+            "appendfsync always",  # what is written before the paid call must outlive a power cut
+            "hash-max-listpack-value 1024",  # a job's record is kept compact, which halves it
             "maxmemory-policy noeviction",
             "daemonize no",
         ]

@@ -47,7 +47,7 @@ def test_it_is_the_right_kind_of_server(start: Start):
     """It writes each change to disk, evicts nothing, and listens on this machine only."""
     redis = connect(start().url)
     assert check(redis)
-    wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "bind": "127.0.0.1"}
+    wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "bind": "127.0.0.1"}
     assert wanted == {name: redis.config_get(name)[name] for name in wanted}
 
 

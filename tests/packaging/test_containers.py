@@ -70,7 +70,7 @@ def test_the_server_keeps_what_it_is_told():
     command = shlex.split(SERVICES["redis"]["command"])
     options = {flag: command[command.index(flag) + 1] for flag in command if flag.startswith("--")}
     assert {
-        "--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction",
+        "--appendonly": "yes", "--appendfsync": "always", "--maxmemory-policy": "noeviction",
         "--requirepass": "${REDIS_PASSWORD:?missing}",
     }.items() <= options.items()  # fmt: skip
     assert {True} == {

@@ -24,7 +24,7 @@ CALLS = [
     ("overcrank.storage.files:FileStorage.keep", 1),
     ("overcrank.store.jobs:Jobs.move", 3),
     ("overcrank.store.jobs:Jobs.move", 4),
-    ("overcrank.store.jobs:Jobs.audience", 1),
+    ("overcrank.store.jobs:Jobs.waiting", 1),
     ("overcrank.store.jobs:Jobs.told", 1),
 ]
 
