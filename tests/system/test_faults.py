@@ -109,13 +109,19 @@ def test_the_server_may_be_killed(build):
 
 
 def test_a_stopping_worker_hands_back_what_it_holds(build):
-    """A worker that holds jobs stops at once, and another sends them, in their old order."""
-    plant = build(BUDGET__CAP=PRICE / 1e6, BUDGET__WINDOW=10)
+    """A worker that holds jobs stops at once and keeps none of them, and another sends them, each once."""
+    plant = build()
+    plant.client._runtime.caps.pause("lane", "so that everything is held")
     first = plant.worker()
-    plant.ends([plant.client.submit(clip("it uses the window up"))])
     jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(5)))
-    plant.until(lambda: plant.client.stats()["holding"] == 5)
+    plant.until(lambda: plant.client.stats()["holding"] == 5, plant.logs)
 
     assert first.stop(patience=10) == 0
     assert plant.client.stats()["holding"] == 0
     assert plant.client._runtime.redis.llen("video.normal") == len(jobs)
+
+    plant.client._runtime.caps.resume("lane")
+    plant.worker()
+
+    assert [job.state for job in plant.ends(jobs)] == [State.SUCCEEDED] * 5
+    assert [charge["amount_micros"] for charge in plant.sandbox.meter()["charges"]] == [PRICE] * 5
