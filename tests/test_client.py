@@ -11,6 +11,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from overcrank.client import Client
 from overcrank.errors import InvalidClip, OverBudget, StoreUnavailable
+from overcrank.quoting import Quoting
 from overcrank.settings import Settings
 
 Configured = Callable[..., Settings]
@@ -71,7 +72,7 @@ def deaf(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
 
         monkeypatch.setattr(client._runtime.redis, "pipeline", pipeline)
 
-    monkeypatch.setattr(Client, "_cap", client.settings.budget.cap)
+    monkeypatch.setattr(Quoting, "cap", client.settings.budget.cap)
     return once
 
 
@@ -115,8 +116,8 @@ def test_a_slow_source_is_not_waited_for(client: Client) -> None:
 def test_a_fast_source_is_written_many_at_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The faster they come, the more are written in a round trip, up to a bound."""
     sizes: list[int] = []
-    enter = client._enter
-    monkeypatch.setattr(client, "_enter", lambda batch: sizes.append(len(batch)) or enter(batch))
+    enter = client._entrance.enter
+    monkeypatch.setattr(client._entrance, "enter", lambda batch: sizes.append(len(batch)) or enter(batch))
     jobs = list(client.submit_many("a ball" for _ in range(1600)))
 
     assert (1600, 500) == (len({job.id for job in jobs}), max(sizes))

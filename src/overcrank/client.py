@@ -1,57 +1,40 @@
 """The producer's side: submit clips, follow them, cancel them. It needs no worker code and calls no provider."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, replace
-from functools import cached_property
 from math import inf
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
-from . import envelope, wire
 from .admission.foresight import Estimate
-from .clip import Clip, Priority, placed, read_clip
-from .clock import SECOND, iso
-from .errors import InvalidClip, OverBudget, Refused, StoreUnavailable, TooLate, UnknownJob, WaitTimeout
+from .clip import Clip, placed, read_clip
+from .entrance import BATCH, Entrance, send
+from .errors import InvalidClip, TooLate, WaitTimeout
 from .follow import Follower, handful
-from .ids import new_id
 from .job import Job
-from .lifecycle import IN_FLIGHT, State
-from .media.recipe import recipe, way_home
-from .money import dollars, plain
+from .lifecycle import State
+from .media.recipe import recipe
+from .outage import asked
 from .pipeline import verdict
-from .pipeline.backdrop import found
 from .pipeline.cancel import cancel
-from .pipeline.share import led, served
-from .planning import wishes
+from .pipeline.share import served
 from .planning.physics import settled
-from .planning.planner import Plan, Wanted, plan
+from .planning.planner import Plan, Wanted
 from .planning.reuse import ASIDE, sharing
+from .quoting import AnyClip, AnyPriority, Quoting
 from .runtime import Runtime
 from .scripts import Sharing
-from .server import OUTAGE
 from .settings import Settings, load
+from .standing import standing
 from .store.archive import Row
-from .store.queues import take_queues
-from .telemetry import redact
 
-logger = logging.getLogger(__name__)
+__all__ = ["Client", "Decision", "send"]
 
-Answer = TypeVar("Answer")
 Decision = Literal["accept", "write_off", "retry"]
-
-BATCH = 500
-"""Jobs written in one round trip by `submit_many`."""
 
 KEPT = frozenset({"priority", "metadata", "physics_why"})
 """Fields that what is made of a clip has of it, though they do not say what is generated."""
-
-FLUSH = 0.1
-"""Seconds after which those that have come are written, however few they are."""
 
 
 class Client:
@@ -68,27 +51,17 @@ class Client:
         self.settings = settings or load()
         self._runtime = Runtime(self.settings)
         self._jobs = self._runtime.jobs
-        self._queues_are_ours = False
+        self._quoting = Quoting(self._runtime)
+        self._entrance = Entrance(self._runtime, self._quoting)
 
-    @cached_property
+    @property
     def celery(self) -> Celery:
         """A Celery application that can send; it knows queues and formats, and no tasks."""
-        app = Celery("overcrank", set_as_current=False)
-        app.conf.update(
-            broker_url=wire.broker_url(self.settings.broker),
-            result_backend=wire.broker_url(self.settings.redis_url),
-            task_serializer="json",
-            result_serializer="json",
-            accept_content=["json"],
-            task_default_queue=wire.QUEUES[Priority.NORMAL],
-            broker_transport_options={"priority_steps": [0], "socket_timeout": 15, "socket_connect_timeout": 5},
-            broker_connection_retry_on_startup=True,
-        )
-        return app
+        return self._entrance.celery
 
     # enqueue
 
-    def submit(self, clip: Clip | dict[str, Any] | str, *, priority: Priority | str | int | None = None) -> Job:
+    def submit(self, clip: AnyClip, *, priority: AnyPriority = None) -> Job:
         """Enqueue a clip (a `Clip`, its fields, or just a prompt) and return its job.
 
         The same unique key again returns the job it stands for. A clip that is paid for already, or being paid for, is
@@ -99,13 +72,13 @@ class Client:
             InvalidClip: a field is wrong. UnknownPrice: it can not be priced. OverBudget: no window could ever pay it.
             StoreUnavailable: Redis is away; nothing was enqueued unless said otherwise.
         """
-        return self._enter([self._read(clip, priority, self._cap)])[0]
+        return self._entrance.enter([self._quoting.read(clip, priority, self._quoting.cap)])[0]
 
     def submit_many(
         self,
-        clips: Iterable[Clip | dict[str, Any] | str],
+        clips: Iterable[AnyClip],
         *,
-        priority: Priority | str | int | None = None,
+        priority: AnyPriority = None,
         batch: str | None = None,
     ) -> Iterator[Job]:
         """Enqueue any number of clips, some hundreds in a round trip; yield their jobs in order as they are written.
@@ -116,39 +89,7 @@ class Client:
         *batch* names them all, so that a producer that stopped may begin anew: the same clip in the same place of a
         batch of the same name is the same job.
         """
-        return self._entered(clips if batch is None else placed(clips, batch), priority)
-
-    def _entered(
-        self, clips: Iterable[Clip | dict[str, Any] | str], priority: Priority | str | int | None, first: int = 0
-    ) -> Iterator[Job]:
-        """Enqueue clips, the first of which counts as number *first*."""
-        source, number, most, more, cap = iter(clips), first, 1, True, 0
-        while more:
-            batch: list[tuple[Clip, int]] = []
-            wrong: Exception | None = None
-            began = time.monotonic()
-            while more and wrong is None and len(batch) < most and time.monotonic() - began < FLUSH:
-                try:
-                    clip = next(source)
-                    cap = cap if batch else self._cap
-                    batch.append(self._read(clip, priority, cap))
-                except StopIteration:
-                    more = False
-                except Refused as error:
-                    wrong = type(error)(f"clip {number + len(batch)}: {error}")
-                except Exception as error:  # noqa: BLE001  (whatever it is, it is raised after what came before it)
-                    wrong = error
-            most = min(BATCH, 2 * most) if len(batch) == most else 1
-            number += len(batch)
-            yield from self._placed(batch)
-            if wrong is not None:
-                raise wrong
-
-    def _placed(self, batch: list[tuple[Clip, int]]) -> Iterator[Job]:
-        """Enqueue a batch, those first that have no background: they may be the backgrounds of the others."""
-        plain, behind = ([one for one in batch if (one[0].background is None) is first] for first in (True, False))
-        entered, placed = (iter(self._enter(some) if some else ()) for some in (plain, behind))
-        yield from (next(entered if clip.background is None else placed) for clip, _ in batch)
+        return self._entrance.entered(clips if batch is None else placed(clips, batch), priority)
 
     def render(self, job: Job | str, **wishes: Any) -> Job:
         """Make more of a clip that is here or will be, without paying: extras, another delivery, a background.
@@ -168,155 +109,9 @@ class Client:
         fields = of.clip.model_dump(exclude_unset=True, exclude=set(ASIDE - KEPT))
         clip = read_clip({**fields, **wishes})
         recipe(clip)
-        return self._enter([(clip, of.quote)], leader=of.id)[0]
+        return self._entrance.enter([(clip, of.quote)], leader=of.id)[0]
 
-    def _read(
-        self, clip: Clip | dict[str, Any] | str, priority: Priority | str | int | None, cap: int
-    ) -> tuple[Clip, int]:
-        fields: Any = {"prompt": clip} if isinstance(clip, str) else clip
-        if priority is not None:
-            fields = fields.model_dump(exclude_unset=True) if isinstance(fields, Clip) else dict(fields)
-            fields["priority"] = priority
-        checked = settled(read_clip(fields))
-        recipe(checked)
-        if checked.deadline and not checked.unique_key:  # with a key, it may stand for a job that is there
-            now = self._asked(self._jobs.about_now)
-            if checked.deadline.timestamp() * SECOND <= now:
-                raise InvalidClip(
-                    f"deadline: {checked.deadline.isoformat()} is over: it is {iso(now)}; nothing was sent"
-                )
-        quote = self._runtime.prices.quote(checked, self.settings.provider.model)
-        if quote > cap:
-            raise OverBudget(
-                f"{checked.line} costs {dollars(quote)} and a whole budget window holds {dollars(cap)}: raise "
-                "OVERCRANK_BUDGET__CAP or ask for a cheaper clip"
-            )
-        return checked, quote
-
-    @property
-    def _cap(self) -> int:
-        try:
-            stored = self._runtime.caps.of("lane/window")
-        except OUTAGE as error:
-            raise _away(error) from None
-        return self.settings.budget.cap if stored is None else stored
-
-    def _enter(self, batch: list[tuple[Clip, int]], leader: str = "") -> list[Job]:
-        """Write the jobs of a batch, and send their messages; with a *leader* they follow it whatever it makes."""
-        model, named = self.settings.provider.model, Sharing("named", leader=leader) if leader else None
-        asking = {new_id(): (clip, quote, named or sharing(clip, model)) for clip, quote in batch}
-        entered: dict[str, Job | None] = {}
-        try:
-            self._take_queues()
-            left = list(asking)
-            while left:  # again for those whose leader was another by then
-                answers = self._write([(job_id, *asking[job_id]) for job_id in left])
-                known = {answer[1] for answer in answers if answer[0] == "known"}
-                there = {job.id: job for job in self._jobs.get_many(known)} if known else {}
-                for job_id, answer in zip(left, answers, strict=True):
-                    clip, quote, _ = asking[job_id]
-                    match answer[0]:
-                        case "known":
-                            entered[job_id] = there.get(answer[1])
-                        case "following":
-                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]), follows=answer[1])
-                        case "entered":
-                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]))
-                left = [job_id for job_id in left if job_id not in entered]
-        except OUTAGE as error:
-            raise _away(error) from None
-        jobs = [job for job_id in asking if (job := entered[job_id]) is not None]
-        if len(jobs) < len(batch):
-            raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
-        return jobs
-
-    def _write(self, entries: list[tuple[str, Clip, int, Sharing]]) -> list[Any]:
-        """Write the jobs in one round trip, and send the messages of those that are queued."""
-        behind = found(self._jobs, [clip for _, clip, _, _ in entries])
-        believed = led(self._jobs, [(job_id, asking) for job_id, _, _, asking in entries])
-        pipe = self._runtime.redis.pipeline(transaction=False)
-        for (job_id, clip, quote, _), asking in zip(entries, believed, strict=True):
-            background = behind.get((clip.project, clip.background or ""), "")
-            self._jobs.enter(job_id, clip, quote, sent=False, sharing=asking, background=background, pipeline=pipe)
-        new = [(i, clip, quote) for i, clip, quote, asking in entries if not clip.unique_key and not asking.wants]
-        if envelope.shares_server(self.settings):  # what is surely queued is sent in the same round trip
-            self._post(pipe, new)
-        answers = self._written(pipe, [job_id for job_id, _, _, _ in entries])
-        posted = {job_id for job_id, _, _ in new} if envelope.shares_server(self.settings) else set()
-        queued = zip(entries, answers, strict=True)
-        self._send([(i, clip, quote) for (i, clip, quote, _), a in queued if a[0] == "entered" and i not in posted])
-        return answers
-
-    def _written(self, pipe: Any, ids: list[str]) -> list[Any]:
-        """Run what writes jobs and return the answers for them; where those are lost, look which jobs are there.
-
-        Raises:
-            StoreUnavailable: they may be there or not.
-        """
-        try:
-            return list(pipe.execute()[: len(ids)])
-        except OUTAGE as error:
-            there: list[Job] = []
-            with suppress(*OUTAGE):
-                there = self._jobs.get_many(ids)
-            if len(there) == len(ids):
-                return [_answer(job) for job in there]
-            named = ", ".join(job.id for job in there) or "none that could be seen"
-            raise StoreUnavailable(
-                f"Redis did not answer while {len(ids)} jobs were written ({error}), so they may be entered, and paid: "
-                f"{named}. Look with `overcrank jobs list` before you submit again; with a unique_key that is safe"
-            ) from None
-
-    def _take_queues(self) -> None:
-        """Ask once, before anything is written, whether the broker's queues are this namespace's.
-
-        A broker that is away is asked again next time: what is written is sent by the sweep.
-        """
-        if not self._queues_are_ours:
-            with suppress(*OUTAGE):
-                take_queues(self.settings)
-                self._queues_are_ours = True
-
-    def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
-        """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
-        if not entered:
-            return
-        gone = []
-        try:
-            if envelope.shares_server(self.settings):
-                pipe = self._runtime.redis.pipeline(transaction=False)
-                self._post(pipe, entered)
-                pipe.execute()
-                return
-            with self.celery.producer_or_acquire() as producer:
-                for job_id, clip, quote in entered:
-                    send(self.celery, job_id, clip, quote, producer=producer)
-                    gone.append(job_id)
-        except (*OUTAGE, OperationalError, OSError) as error:
-            logger.warning(
-                "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
-                "sends their messages",
-                redact(str(error)),
-            )
-        with suppress(*OUTAGE):  # one message too many does no harm
-            self._jobs.sent(gone)
-
-    def _post(self, pipe: Any, entered: list[tuple[str, Clip, int]]) -> None:
-        """Put the jobs' messages in their queues as the broker keeps them, and note that they have left."""
-        letters: dict[Priority, list[str]] = {}
-        for job_id, clip, quote in entered:
-            letter = self._envelopes[clip.priority].fill(job_id, wire.headline(clip, quote))
-            letters.setdefault(clip.priority, []).append(letter)
-        for priority, messages in letters.items():
-            pipe.lpush(wire.QUEUES[priority], *messages)
-        if entered:
-            pipe.zrem(self._runtime.keys.unsent, *(job_id for job_id, _, _ in entered))
-
-    @cached_property
-    def _envelopes(self) -> dict[Priority, envelope.Envelope]:
-        return {priority: envelope.Envelope(self.celery, queue) for priority, queue in wire.QUEUES.items()}
-
-    def estimate(self, clips: Clip | dict[str, Any] | str | Iterable[Clip | dict[str, Any] | str]) -> Estimate:
+    def estimate(self, clips: AnyClip | Iterable[AnyClip]) -> Estimate:
         """Return what a clip or a batch would cost, when it would start, and whether it fits budget and deadlines.
 
         Nothing is enqueued and nothing reserved.
@@ -324,12 +119,9 @@ class Client:
         Raises:
             InvalidClip: a field is wrong. UnknownPrice: one can not be priced. StoreUnavailable: Redis is away.
         """
-        batch = [clips] if isinstance(clips, Clip | dict | str) else list(clips)
-        read = [settled(read_clip({"prompt": clip} if isinstance(clip, str) else clip)) for clip in batch]
-        priced = [(clip, self._runtime.prices.quote(clip, self.settings.provider.model)) for clip in read]
-        return self._asked(lambda: self._runtime.foresight.estimate(priced))
+        return self._quoting.estimate(clips)
 
-    def plan(self, wanted: Wanted | Clip | dict[str, Any] | str, **given: Any) -> Plan:
+    def plan(self, wanted: Wanted | AnyClip, **given: Any) -> Plan:
         """Return the cheapest clip that is good enough, what else there was, and what that saves; nothing is enqueued.
 
         *given* is what the columns of a manifest and the options of the command line say, by the same names: purpose,
@@ -341,14 +133,7 @@ class Client:
             StoreUnavailable: `ready_in` was said and Redis is away.
             NoPlan: nothing on offer is what is wanted; the message names what comes nearest.
         """
-        if not isinstance(wanted, Wanted):
-            fields: Any = {"prompt": wanted} if isinstance(wanted, str) else wanted
-            fields = fields.model_dump(exclude_unset=True) if isinstance(fields, Clip) else fields
-            wanted = wishes.wanted({**fields, **given})
-        if wanted.within is not None:
-            starts = self.estimate(wanted.clip).starts_in
-            wanted = replace(wanted, delay=round((starts + way_home(wanted.clip)) * 1000))
-        return plan(wanted, self._runtime.prices, self.settings.provider.model, recipe)
+        return self._quoting.plan(wanted, given)
 
     # follow
 
@@ -358,7 +143,7 @@ class Client:
         Raises:
             UnknownJob: there is none with this id.
         """
-        return self._asked(lambda: self._jobs.get(job_id))
+        return asked(lambda: self._jobs.get(job_id))
 
     def wait(self, job: Job | str, timeout: float | None = None) -> Job:
         """Wait until a job has ended, *timeout* seconds at most, and return it as it ended.
@@ -377,18 +162,18 @@ class Client:
             raise WaitTimeout(f"{job_id} is {self.get(job_id).state} after {timeout:g} s; it goes on")
         return found[0]
 
-    def quote(self, clip: Clip | dict[str, Any] | str) -> int:
+    def quote(self, clip: AnyClip) -> int:
         """Return what a clip should cost, in µ$.
 
         Raises:
             InvalidClip: a field is wrong. UnknownPrice: it can not be priced. OverBudget: no window could ever pay it.
         """
-        return self._read(clip, None, self._cap)[1]
+        return self._quoting.read(clip, None, self._quoting.cap)[1]
 
-    def pricing(self) -> Callable[[Clip | dict[str, Any] | str], int]:
+    def pricing(self) -> Callable[[AnyClip], int]:
         """Return what prices clips as `quote` does, by the cap as it is now: many clips need one look at it."""
-        cap = self._cap
-        return lambda clip: self._read(clip, None, cap)[1]
+        cap = self._quoting.cap
+        return lambda clip: self._quoting.read(clip, None, cap)[1]
 
     def asks(self, clip: Clip) -> Sharing:
         """Return which film a clip asks for, and whose it may have."""
@@ -396,15 +181,15 @@ class Client:
 
     def served(self, asking: Sequence[Sharing]) -> list[bool]:
         """Tell of each request whether a job has made its film, or is making it, so that it would cost nothing."""
-        return self._asked(lambda: served(self._jobs, asking))
+        return asked(lambda: served(self._jobs, asking))
 
     def knows(self, project: str, name: str) -> bool:
         """Tell whether a project has a job with this id or unique key."""
-        return bool(self._asked(lambda: self._jobs.named([(project, name)])))
+        return bool(asked(lambda: self._jobs.named([(project, name)])))
 
     def promise(self, job: Job, users: int) -> None:
         """Say how many jobs will have a job's clip as their background: each books an equal part of its cost."""
-        self._asked(lambda: self._jobs.promise(job.id, users))
+        asked(lambda: self._jobs.promise(job.id, users))
 
     def follow(self) -> Follower:
         """Return what tells which of many jobs have ended; use it in a with statement."""
@@ -433,10 +218,10 @@ class Client:
 
     def stream(
         self,
-        clips: Iterable[Clip | dict[str, Any] | str],
+        clips: Iterable[AnyClip],
         *,
         window: int = 1000,
-        priority: Priority | str | int | None = None,
+        priority: AnyPriority = None,
     ) -> Iterator[Job]:
         """Submit clips and yield their jobs as they end, with never more than *window* of them under way.
 
@@ -449,15 +234,13 @@ class Client:
             raise ValueError(f"window is {window}: at least 1 clip has to be under way")
         return self._stream(iter(clips), window, priority)
 
-    def _stream(
-        self, source: Iterator[Clip | dict[str, Any] | str], window: int, priority: Priority | str | int | None
-    ) -> Iterator[Job]:
+    def _stream(self, source: Iterator[AnyClip], window: int, priority: AnyPriority) -> Iterator[Job]:
         more, taken = True, 0
         with self.follow() as follower:
             while more or len(follower):
                 room = min(BATCH, window - len(follower))
                 some, more = handful(source, room) if more and room > 0 else ([], more)
-                for job in self._entered(some, priority, taken):
+                for job in self._entrance.entered(some, priority, taken):
                     follower.add(job)
                 taken += len(some)
                 if len(follower):
@@ -466,7 +249,7 @@ class Client:
     def latest(self, states: Iterable[State | str] = State, most: int = 100) -> list[Job]:
         """Return up to *most* jobs in the given states, the youngest first."""
         wanted = [State(state) for state in states]
-        return self._asked(lambda: self._jobs.latest(wanted, most))
+        return asked(lambda: self._jobs.latest(wanted, most))
 
     list = latest
     """The same by the name people look for first."""
@@ -479,7 +262,7 @@ class Client:
             UnknownJob: there is no such job.
         """
         job_id = job.id if isinstance(job, Job) else job
-        return self._asked(lambda: cancel(job_id, self._jobs, self._runtime.gate))
+        return asked(lambda: cancel(job_id, self._jobs, self._runtime.gate))
 
     def doubtful(self, most: int = 100) -> Sequence[Job]:
         """Return the jobs for which money is, or may be, spent and no clip is here yet."""
@@ -492,7 +275,7 @@ class Client:
             TooLate: there is nothing (any more) to decide.
         """
         deciders = {"accept": verdict.accept, "write_off": verdict.write_off, "retry": verdict.retry}
-        return self._asked(lambda: deciders[decision](job_id, self._jobs))
+        return asked(lambda: deciders[decision](job_id, self._jobs))
 
     def archived(self, most: int = 100) -> Sequence[Row]:
         """Return summaries of the jobs that ended last, also of those that Redis has let go of, the latest first."""
@@ -508,78 +291,4 @@ class Client:
 
     def stats(self) -> dict[str, Any]:
         """Return how the queue, the lane and the budget stand now."""
-        return self._asked(self._stats)
-
-    def _stats(self) -> dict[str, Any]:
-        runtime = self._runtime
-        pipe = runtime.redis.pipeline(transaction=False)
-        indexes = runtime.keys.states()
-        for key in indexes.values():
-            pipe.zcard(key)
-        now = self._jobs.now()
-        pipe.zcount(runtime.keys.present, now, "+inf")
-        pipe.zcount(runtime.keys.workers, now, "+inf")
-        pipe.hgetall(runtime.keys.counters)
-        *counts, holding, workers, counters = pipe.execute()
-        by_state = dict(zip(indexes, counts, strict=True))
-        window, lane = runtime.ledger.window(), runtime.lane.state()
-        ended = {
-            state: int(counters.get(state, 0)) for state in ("succeeded", "failed", "refused", "cancelled", "discarded")
-        }
-        return {
-            "queued": {priority: by_state[f"queued:{priority}"] for priority in map(str, Priority)},
-            "holding": holding,
-            "parked": by_state["parked"],
-            "following": by_state["following"],
-            "in_flight": {str(state): by_state[state] for state in State if state in IN_FLIGHT},
-            "at_provider": lane.in_flight,
-            **ended,
-            "entered": int(counters.get("entered", 0)),
-            "reused": int(counters.get("reused", 0)),
-            "saved_usd": plain(int(counters.get("saved", 0))),
-            "success_rate": round(ended["succeeded"] / max(1, ended["succeeded"] + ended["failed"]), 4),
-            "spent_usd": plain(window.spent),
-            "reserved_usd": plain(window.reserved),
-            "cap_usd": plain(window.cap),
-            "room_usd": plain(window.room),
-            "next_reset": iso(window.end),
-            "next_reset_in": round(max(0, window.end - now) / SECOND, 1),
-            "permits_left": lane.permits,
-            "lane": asdict(lane),
-            "workers": workers,
-        }
-
-    def _asked(self, question: Callable[[], Answer]) -> Answer:
-        try:
-            return question()
-        except OUTAGE as error:
-            raise _away(error) from None
-
-
-def send(app: Celery, job_id: str, clip: Clip, quote: int, producer: Any = None) -> None:
-    """Send a job's message to the queue of its priority. A second one does no harm."""
-    envelope.send(app, job_id, wire.QUEUES[clip.priority], wire.headline(clip, quote), producer)
-
-
-def _new_job(job_id: str, clip: Clip, quote: int, now: int, follows: str = "") -> Job:
-    return Job(
-        id=job_id,
-        state=State.FOLLOWING if follows else State.QUEUED,
-        version=1,
-        priority=clip.priority,
-        project=clip.project,
-        quote=quote,
-        request=clip.model_dump_json(exclude_defaults=True),
-        moments={"created": now},
-        leader=follows,
-    )
-
-
-def _answer(job: Job) -> tuple[str, str, int]:
-    """Return what was answered when *job* was written."""
-    created = job.moments["created"]
-    return ("following", job.leader, created) if job.state is State.FOLLOWING else ("entered", job.id, created)
-
-
-def _away(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"Redis can not be used: {error}; check OVERCRANK_REDIS_URL, or `overcrank doctor`")
+        return asked(lambda: standing(self._runtime))
