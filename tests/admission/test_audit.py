@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from hearing import heard
 
 from overcrank.admission.gate import Admitted, Deferred
 from overcrank.errors import BooksLost, StillOpen, UnknownAttempt
@@ -192,6 +193,6 @@ def test_a_tick_closes_the_books_of_the_last_window(busy: Runtime) -> None:
     over = {"closed_through": busy.ledger.window().start - busy.ledger.period().length}
     busy.redis.hset(busy.keys.books, mapping=over)
     busy.ledger.tick()
-    heard = [message["data"] for _ in range(3) if (message := said.get_message(timeout=0.1))]
+    told = heard(said)
     said.close()
-    assert 1 == sum("budget.books" in text for text in heard)
+    assert 1 == sum("budget.books" in text for text in told)

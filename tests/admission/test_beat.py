@@ -20,7 +20,7 @@ def until_next(runtime: Runtime) -> None:
 
 def test_nobody_ticks(make: Make, admit: Admit, enter: Admit) -> None:
     """A new window has its whole cap at once, and what was held is admitted when it asks."""
-    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 1, "window": 1})
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 1, "window": 2})
     until_next(runtime)
     admit(runtime, 1_000_000)
     late = enter(runtime, 1_000_000)
@@ -32,7 +32,7 @@ def test_nobody_ticks(make: Make, admit: Admit, enter: Admit) -> None:
 
 def test_a_tick_after_a_long_silence_lets_all_go_that_there_is_room_for(make: Make, admit: Admit, enter: Admit) -> None:
     """Parked jobs wait for one tick at the most once somebody ticks again, and the cap holds."""
-    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 100, "window": 1, "project_cap": 2})
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 100, "window": 2, "project_cap": 2})
     until_next(runtime)
     admit(runtime, 2_000_000)
     jobs = [enter(runtime, 1_000_000) for _ in range(3)]

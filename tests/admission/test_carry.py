@@ -22,7 +22,7 @@ def until_next(runtime: Runtime) -> None:
 @pytest.fixture
 def carried(make: Make, admit: Admit) -> tuple[Runtime, Job]:
     """An attempt whose answer was lost in one window and that is sent again in the next."""
-    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 5, "window": 2})
+    runtime = make(limits={"rate": 0, "concurrency": 0}, budget={"cap": 5, "window": 3})
     until_next(runtime)
     job = admit(runtime, 3_000_000)
     assert isinstance(runtime.gate.claim(job), Go)

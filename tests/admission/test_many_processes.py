@@ -17,16 +17,19 @@ from overcrank.server import connect
 INTERVAL, BURST, CONCURRENCY, QUOTE, CAP = 4_000, 5, 6, 100, 12_000
 WINDOW = SECOND
 SECONDS = 2.0
+ENOUGH = 300
+"""Entries of the journal, two for each job, that a slow machine takes longer for."""
+
 KEEP_FOR = KeepFor(600, 600)
 
 
 def worker(url: str, number: int, log: Any) -> None:
     """Enter jobs, ask for them, keep each for a moment, settle it; note when it was admitted and when given back."""
-    redis = connect(url)
-    scripts, noted = Scripts(redis, Keys("crowd")), []
+    redis, keys = connect(url), Keys("crowd")
+    scripts, noted = Scripts(redis, keys), []
     fields = {"request": "{}", "priority": "normal", "project": "p", "quote": QUOTE}
     end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end or redis.xlen(keys.journal) < ENOUGH:
         job_id = new_id()
         scripts.enter(job_id, Priority.NORMAL, fields, boost_us=0, sent=True)
         answer: Any = ["deferred", "", "0", "0"]
@@ -50,7 +53,7 @@ def worker(url: str, number: int, log: Any) -> None:
         seconds, micro = redis.time()
         noted.append((at, int(seconds) * SECOND + int(micro), period.start, QUOTE - number))
         scripts.settle(
-            f"{job_id}.1", Keys("crowd").books_of(f"p{number % 3}", period), state="charged",
+            f"{job_id}.1", keys.books_of(f"p{number % 3}", period), state="charged",
             cost=QUOTE - number, version=2, keep=False, free=True, keep_for=KEEP_FOR,
         )  # fmt: skip
     log.put(noted)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hearing import heard
 from redis.client import PubSub
 
 from overcrank.admission.calendar import Calendar
@@ -46,11 +47,8 @@ def alerts(make: Make) -> Iterator[PubSub]:
 
 def told(alerts: PubSub) -> list[tuple[str, Any]]:
     """Return what people were told since, by its kind."""
-    found = []
-    while message := alerts.get_message(timeout=0.02):
-        said = json.loads(message["data"])
-        found.append((said["type"], said["data"]))
-    return found
+    said = map(json.loads, heard(alerts))
+    return [(one["type"], one["data"]) for one in said]
 
 
 def closed(runtime: Runtime) -> tuple[bool, int]:

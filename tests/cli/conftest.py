@@ -82,7 +82,7 @@ def start(folder: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         process.communicate()
 
 
-def until(done: Callable[[], Any], seconds: float = 20.0, what: str = "it did not come to that") -> Any:
+def until(done: Callable[[], Any], seconds: float = 60.0, what: str = "it did not come to that") -> Any:
     """Return the first true answer of *done*; fail when there is none in time."""
     limit = time.monotonic() + seconds
     while not (answer := done()):

@@ -218,7 +218,7 @@ def test_a_killed_supervisor_takes_its_worker_along(worker: Any):
     [child] = family(worker.pid)
     worker.kill()
     worker.wait(10)
-    until(lambda: not alive(child), 5)
+    until(lambda: not alive(child))
 
 
 @pytest.mark.system
@@ -230,7 +230,7 @@ def test_a_killed_supervisor_takes_a_prefork_pool_along(shell: Shell, start: Any
     pool = family(process.pid)
     process.kill()
     process.wait(10)
-    until(lambda: not any(map(alive, pool)), 15, "a process of the pool outlived its supervisor")
+    until(lambda: not any(map(alive, pool)), what="a process of the pool outlived its supervisor")
     shell.client._runtime.redis.flushall()
 
 

@@ -192,7 +192,7 @@ def test_a_killed_supervisor_takes_its_child_along(house):
     process, child = house(SLEEPER)
     process.kill()
     process.wait(10)
-    until(lambda: not alive(child), 5)
+    until(lambda: not alive(child))
 
 
 def test_giving_up_is_the_exit_code(house, monkeypatch: pytest.MonkeyPatch):

@@ -88,7 +88,7 @@ def test_killing_it_outright_leaves_nothing(up: Any):
     assert pids
     up.kill()
     up.wait(10)
-    until(lambda: not any(map(alive, pids)), 10, "something outlived it")
+    until(lambda: not any(map(alive, pids)), what="something outlived it")
 
 
 def test_with_flower_for_people(start: Any, folder: Path, server: Redis, server_url: str):

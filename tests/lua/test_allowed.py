@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from desk import HOUR, Desk
+from hearing import heard
 from redis.client import PubSub
 
 from overcrank.keys import DAY
@@ -33,9 +34,9 @@ def settled(desk: Desk) -> None:
 
 def told(listener: PubSub) -> list[str]:
     """Return what was said on a channel since."""
-    heard = [message["data"] for _ in range(5) if (message := listener.get_message(timeout=0.02))]
+    said = heard(listener)
     listener.close()
-    return heard
+    return said
 
 
 def listening(desk: Desk) -> PubSub:

@@ -3,6 +3,7 @@
 from itertools import permutations
 
 from desk import HOUR, KEEP_FOR, USD, Desk, replayed
+from hearing import heard
 
 from overcrank.scripts import CORRECTED, DECIDED, OBSERVED
 
@@ -179,9 +180,9 @@ def test_room_and_slots_wake_those_who_wait(desk: Desk) -> None:
     desk.settle("a", 10)
     desk.settle("a", 10)
     desk.settle("b", 1, free=False)
-    heard = [message["data"] for _ in range(3) if (message := listener.get_message(timeout=0.05))]
+    said = heard(listener)
     listener.close()
-    assert ["slot", "budget"] == heard
+    assert ["slot", "budget"] == said
 
 
 def test_the_journal_alone_tells_the_books(desk: Desk) -> None:

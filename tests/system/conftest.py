@@ -14,10 +14,12 @@ from plant import Plant
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as a system test."""
+    """Mark everything here as a system test, which has time enough on a machine that is busy with others."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.system)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(240))
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """Rate, order and budget, counted by the provider and not by us."""
 
-from itertools import pairwise
+import time
 
-from plant import PRICE, clip
+from plant import OVERTAKING, PRICE, clip, early, fits, overtaking
 
+from overcrank.clock import SECOND
 from overcrank.lifecycle import State
 
 
 def test_the_best_priority_goes_first(build):
     """With everything enqueued before a worker starts, urgent clips leave before normal ones, and bulk ones last."""
-    plant = build(LIMITS__RATE=20, LIMITS__BURST=1)
+    plant = build(LIMITS__RATE=5, LIMITS__BURST=1)
     jobs = [
         plant.client.submit(clip(), priority=priority) for _ in range(6) for priority in ("bulk", "normal", "urgent")
     ]
@@ -25,29 +26,33 @@ def test_two_workers_keep_one_rate(build):
     plant = build(LIMITS__RATE=10, LIMITS__BURST=15, rate=10, burst=15, latency=0.035)
     plant.worker()
     plant.worker()
-    plant.ends(list(plant.client.submit_many(clip(f"clip {n}") for n in range(60))))
+    ended = plant.ends(list(plant.client.submit_many(clip(f"clip {n}") for n in range(60))))
     meter = plant.sandbox.meter()
 
-    assert (meter["accepted"], meter["answered_429"]) == (60, 0)
+    assert fits(ended, rate=10, burst=15)
+    assert meter["accepted"] == 60
+    assert meter["answered_429"] == 0 or overtaking(meter, ended) > OVERTAKING, meter["rejected"]
 
 
 def test_a_429_holds_every_worker(build):
     """After a 429, no worker calls before the Retry-After has passed, and every job still succeeds."""
-    plant = build(LIMITS__RATE=0, rate=4, burst=4)
+    plant = build(LIMITS__RATE=0, rate=0.1, burst=4)
     plant.worker()
     plant.worker()
-    ended = plant.ends(list(plant.client.submit_many(clip(f"clip {n}") for n in range(16))))
+    jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(16)))
+    until = plant.until(lambda: plant.client.stats()["lane"]["cool_until"]) / SECOND
+    plant.until(
+        lambda: not plant.client.stats()["in_flight"]["submitting"]
+    )  # those that were under way are refused too
+    silent = time.time()
+    plant.sandbox.configure(rate=4.0)
+    ended = plant.ends(jobs)
     meter = plant.sandbox.meter()
-    refused = [at for at, status in meter["creates_log"] if status == 429]
-    # the calls that were under way when the first 429 came may be refused too; after them there is silence
-    flights = [at for before, at in pairwise([0.0, *refused]) if at - before > 0.5]
-    quiet = [
-        min((later for later, _ in meter["creates_log"] if later > at + 0.3), default=at + 9) - at for at in flights
-    ]
 
     assert [job.state for job in ended] == [State.SUCCEEDED] * 16
-    assert refused
-    assert all(silence >= 0.5 for silence in quiet), quiet
+    assert meter["answered_429"]
+    assert silent < until
+    assert [] == [at for at, _ in meter["creates_log"] if silent < at < until]
     assert meter["double_paid"] == []
 
 
@@ -57,6 +62,7 @@ def test_the_budget_holds_in_every_window(build):
     plant.worker()
     plant.worker()
     plant.run("beat", ready="beat: Starting")
+    early(6)
     ended = plant.ends(list(plant.client.submit_many(clip(f"clip {n}") for n in range(8))))
     windows = plant.sandbox.windows(6)
 
@@ -78,16 +84,16 @@ def test_slots_bound_what_is_at_the_provider(build):
 
 def test_an_urgent_clip_overtakes_a_full_house(build):
     """An urgent clip that comes when every slot of the worker holds a bulk one is the next to be sent."""
-    plant = build(LIMITS__CONCURRENCY=1, concurrency=1, generation_seconds=1.0)
+    plant = build(LIMITS__CONCURRENCY=1, concurrency=1, generation_seconds=2.0)
     plant.worker("all", 4)
     bulk = list(plant.client.submit_many((clip(f"bulk {n}") for n in range(12)), priority="bulk"))
-    plant.reaches(bulk[0], State.GENERATING)
+    plant.until(lambda: plant.sandbox.meter()["accepted"])
     plant.until(lambda: plant.client.stats()["holding"] >= 2)
     urgent = plant.client.submit(clip("urgent"), priority="urgent")
     plant.reaches(urgent, State.GENERATING, State.UNDELIVERED, State.SUCCEEDED)
-    begun = [job for job in bulk if "sent" in plant.client.get(job.id).moments]
+    sent = [plant.client.get(job.id).moments.get("sent", 0) for job in bulk]
 
-    assert len(begun) <= 2
+    assert sum(at > urgent.moments["created"] for at in sent) <= 1  # the slot may become free before it is in a hand
 
 
 def test_twenty_urgent_clips_pass_a_thousand_bulk_ones_at_a_provider_without_a_free_slot(build):
@@ -98,11 +104,19 @@ def test_twenty_urgent_clips_pass_a_thousand_bulk_ones_at_a_provider_without_a_f
         plant.worker("all", 16, "--no-events")
     list(plant.client.submit_many((clip(f"bulk {n}") for n in range(1000)), priority="bulk"))
     plant.until(lambda: plant.sandbox.meter()["accepted"] >= 40)
-    began = plant.sandbox.meter()["accepted"]
     urgent = {job.id for job in plant.client.submit_many((clip(f"urgent {n}") for n in range(20)), priority="urgent")}
+    present = plant.client._runtime.keys.present
 
     def charges() -> list[dict]:
         return sorted(plant.sandbox.meter()["charges"], key=lambda charge: charge["at"])
+
+    plant.until(
+        lambda: (
+            urgent & {*plant.client._runtime.redis.zrange(present, 0, -1)}
+            or urgent & {charge["job_id"] for charge in charges()}
+        )
+    )  # one of them is in a worker's hands
+    began = plant.sandbox.meter()["accepted"]
 
     plant.until(lambda: urgent <= {charge["job_id"] for charge in charges()}, plant.logs)
     order = [charge["job_id"] in urgent for charge in charges()][began:]

@@ -1,6 +1,5 @@
 """From a prompt to a film: what is asked for is made by a worker of its own role, and shown on one page."""
 
-import time
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,10 +54,8 @@ def test_a_render_worker_that_is_killed_is_followed_by_another(build) -> None:
     plant.reaches(job, State.FETCHED)
     first.kill()
     plant.worker("render", 1)
-    began = time.monotonic()
     [ended] = plant.ends([job], 60)
     assert (State.SUCCEEDED, 1) == (ended.state, plant.sandbox.meter()["accepted"])
-    assert time.monotonic() - began < 60
 
 
 def test_every_clip_is_decoded_by_itself(build) -> None:

