@@ -8,7 +8,10 @@ from taskiq import SimpleRetryMiddleware, TaskiqEvents, TaskiqState
 from taskiq_redis import ListQueueBroker
 
 PROVIDER, REDIS = os.environ["BENCH_PROVIDER"], os.environ["BENCH_REDIS"]
-broker = ListQueueBroker(REDIS, queue_name="taskiq").with_middlewares(SimpleRetryMiddleware(default_retry_count=20))
+# it waits in an endless BRPOP: redis-py's own time-out, 5 s since version 8, would end an idle worker and all its tasks
+broker = ListQueueBroker(REDIS, queue_name="taskiq", socket_timeout=None).with_middlewares(
+    SimpleRetryMiddleware(default_retry_count=20)
+)
 AUTH = {"Authorization": "Bearer sandbox-key"}
 DONE = "bench:done"
 
