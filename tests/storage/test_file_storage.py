@@ -266,7 +266,7 @@ def failing(number: int):
         (errno.EMFILE, "Too many open files"),
     ],
 )
-@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace"), (Path, "write_bytes"), (Path, "mkdir")])
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace"), (Path, "open"), (Path, "mkdir")])
 def test_a_failing_disk_leaves_nothing_half(store, monkeypatch, owner, step, number, words) -> None:
     """Whichever step fails: a clear error, no clip, the part still there, and all is well the next time."""
     part = staged(store)
@@ -286,7 +286,7 @@ class PowerCut(BaseException):
 
 def test_a_crash_between_any_two_steps_leaves_a_whole_clip_or_none(tmp_path, monkeypatch) -> None:
     """Cut off before each call that changes the disk, the clip is whole or absent, and keeping again completes it."""
-    steps = [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "write_bytes"), (Path, "unlink"),
+    steps = [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "open"), (Path, "unlink"),
              (Path, "hardlink_to"), (Path, "chmod")]  # fmt: skip
     for cut in range(40):
         store = FileStorage(tmp_path / str(cut))

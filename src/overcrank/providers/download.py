@@ -18,6 +18,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
+from ..turns import aside
 from .address import Allowed
 from .base import Broken, DownloadAnswer, Downloaded, Expired, Unavailable
 from .http import Answer, Http, TransportError, chunks, parse_retry_after
@@ -31,6 +32,8 @@ NOT_A_CLIP = ("text/", "application/json", "application/xml")
 _RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes\s+\*/([0-9]{1,18})", re.IGNORECASE)
 _BLOCK = 256 * 1024
+SMALL = 64 * 1024
+"""Bytes of a clip that is sooner fetched anew, after a crash, than its ETag is noted."""
 
 
 class _End(Exception):
@@ -67,7 +70,7 @@ def download(
     """
     task = _Task(http, to, sha256.lower() if sha256 else None, allowed, largest, time.monotonic() + total)
     try:
-        with _locked(to) as file:
+        with _locked(to) as file, aside():
             return _fetch(task, url, file)
     except _End as end:
         return end.answer
@@ -83,14 +86,22 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _End(Unavailable("another worker is fetching this clip")) from None
-        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        if not _same(file, path):
             raise _End(Unavailable("another worker has fetched this clip"))
         yield file
 
 
+def _same(file: BinaryIO, path: Path) -> bool:
+    """Tell whether *file* still is what *path* names."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _fetch(task: _Task, url: str, file: BinaryIO) -> Downloaded:
     had = file.seek(0, os.SEEK_END)
-    etag = _read_mark(task.mark)
+    etag = _read_mark(task.mark) if had else None
     if had and etag is None and task.sha256 is None:
         had = 0  # nothing would prove that the rest belongs to it
     with _open(task, url, had, etag) as response:
@@ -174,22 +185,24 @@ def _receive(task: _Task, response: Answer, file: BinaryIO, had: int) -> Downloa
         raise _End(_thrown(task, f"the clip has {size} bytes; OVERCRANK_PROVIDER__LARGEST is {task.largest}"))
     if start == 0:
         file.truncate(0)
-        _write_mark(task.mark, response.headers.get("ETag"))
+        small = size is not None and size <= SMALL
+        _write_mark(task.mark, None if small else response.headers.get("ETag"))
     file.seek(start)
-    there = start
+    there, digest = start, hashlib.sha256()
     try:
         for chunk in chunks(response):
             there += len(chunk)
             if there > (task.largest if size is None else size):
                 raise _End(_thrown(task, "the clip is larger than it may be, or than it was said to be"))
             file.write(chunk)
+            digest.update(chunk)
     except TransportError as error:
         file.flush()
         raise _End(Broken(f"{error.message}; {there} bytes of the clip are kept")) from None
     file.flush()
     if there == 0 or (size is not None and there < size):
         raise _End(Broken(f"the clip ended after {there} bytes of {size if size is not None else 'it'}"))
-    return _verified(task, file, there)
+    return _verified(task, file, there, None if start else digest.hexdigest())
 
 
 def _part(task: _Task, response: Answer, had: int) -> tuple[int, int | None]:
@@ -208,12 +221,14 @@ def _length(response: Answer) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 18 else None
 
 
-def _verified(task: _Task, file: BinaryIO, size: int) -> Downloaded:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    sha256 = digest.hexdigest()
+def _verified(task: _Task, file: BinaryIO, size: int, sha256: str | None = None) -> Downloaded:
+    """Return what came, if it is what was promised; *sha256* where all of it has been looked at on its way."""
+    if sha256 is None:
+        digest = hashlib.sha256()
+        file.seek(0)
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        sha256 = digest.hexdigest()
     if task.sha256 is not None and sha256 != task.sha256:
         raise _End(_thrown(task, "the clip's SHA-256 is not the one that was promised"))
     os.fsync(file.fileno())

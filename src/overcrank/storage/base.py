@@ -53,11 +53,12 @@ class Storage(Protocol):
         """
         ...
 
-    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None) -> str:
+    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None, *, sha256: str = "") -> str:
         """Put the whole file *part* in place as *name*, with *side* as a JSON file beside it; return its URL.
 
         It is there wholly or not at all, and stays over a loss of power. The same again changes nothing, also
-        where *part* has gone because the first time had got that far.
+        where *part* has gone because the first time had got that far. *sha256* is that of *part*, from a caller who has
+        just found it and had the bytes written to the disk; without it that is done here.
 
         Raises:
             StorageUnavailable: there is no room, no permission, or no such part.

@@ -22,24 +22,27 @@ def checksum(path: Path) -> str:
 
 
 def share(
-    root: Path, place: Path, folder: Callable[[Path], Path], temporary: Callable[[Path], AbstractContextManager[Path]]
-) -> None:
+    root: Path, place: Path, sha256: str, folder: Callable[[Path], Path],
+    temporary: Callable[[Path], AbstractContextManager[Path]],
+) -> None:  # fmt: skip
     """Have the file at *place* be the one with its content; it is left as it is where that can not be.
 
-    *folder* makes a folder, and *temporary* gives a new path on the same disk.
+    *sha256* is the file's, where that is known. *folder* makes a folder, and *temporary* gives a new path on the same
+    disk.
     """
-    content = _content(root, checksum(place))
+    content = _content(root, sha256 or checksum(place))
     with contextlib.suppress(OSError):  # a disk without links, or with too many of them: a copy does no harm
-        if not content.parent.is_dir():
-            folder(content.parent)
-        if content.exists() and not content.samefile(place):
+        folder(content.parent)
+        there = content.exists()
+        if there and not content.samefile(place):
             if filecmp.cmp(content, place, shallow=False):
                 with temporary(place) as near:
                     near.hardlink_to(content)
                     near.replace(place)
                 return
             content.unlink()  # it is damaged: its bytes are not those that its name says
-        if not content.exists():
+            there = False
+        if not there:
             place.chmod(stat.S_IMODE(place.stat().st_mode) & ~0o222)
             content.hardlink_to(place)
 

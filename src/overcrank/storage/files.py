@@ -16,12 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..turns import aside
 from .base import Kept, NotKept, StorageUnavailable
 from .contents import forget, share, share_of
 from .names import as_json, checked, checked_id, day
-from .staging import explained
+from .staging import discard, explained
 
 PARTIAL = ".partial"
+
+REMEMBERED = 300
+"""Folders of which is remembered that they are inside the root: a day has one, and contents have 256."""
 
 
 class FileStorage:
@@ -29,6 +33,7 @@ class FileStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100  (resolve() would touch the disk)
+        self._inside: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"FileStorage({str(self.root)!r})"
@@ -40,6 +45,7 @@ class FileStorage:
         """Write a small file and remove it again; the folder is made where it is missing."""
         with explained(self.root), self._temporary(self.root / "try") as near:
             near.write_bytes(b"may this be written?")
+            near.unlink()
 
     def staging(self, job_id: str) -> Path:
         """Return where the job's clip is to be written while it is not whole."""
@@ -47,7 +53,7 @@ class FileStorage:
         with explained(self.root):
             return self._folder(self.root / PARTIAL) / f"{job_id}.part"
 
-    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None) -> str:
+    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None, *, sha256: str = "") -> str:
         """Put the whole file *part* in place as *name*, and *side* beside it; return its URL.
 
         The side file comes first: where the clip is, its side file is too.
@@ -58,15 +64,17 @@ class FileStorage:
             there = _is_file(part)
             if not there and not self.has(name):
                 raise StorageUnavailable(f"{part} is no file, so {name} can not be kept: fetch the clip again")
-            if there:
+            taken = there and os.path.lexists(place)
+            if there and not sha256:
                 _sync(part)
-                if place.is_symlink() or (_is_file(place) and not filecmp.cmp(part, place, shallow=False)):
-                    forget(self.root, place)
+            if taken and (place.is_symlink() or (_is_file(place) and not filecmp.cmp(part, place, shallow=False))):
+                forget(self.root, place)
+                taken = False
             if side is not None:
                 self._write(_side(place), as_json(side))
             if there:
-                self._move(part, place)
-                share(self.root, place, self._folder, self._temporary)
+                self._move(part, place, taken=taken)
+                share(self.root, place, sha256, self._folder, self._temporary)
             _sync(place.parent)
         return place.as_uri()
 
@@ -92,8 +100,7 @@ class FileStorage:
         """Remove what is staged for a job, and what was noted beside it."""
         checked_id(job_id)
         with explained(self.root):
-            for stray in (self.root / PARTIAL).glob(f"{job_id}*"):
-                stray.unlink(missing_ok=True)
+            discard(self.root / PARTIAL, job_id)
 
     def local(self, name: str, borrower: str = "") -> Path:  # noqa: ARG002  (there is no copy)
         """Return the kept file itself."""
@@ -127,16 +134,21 @@ class FileStorage:
 
     def _folder(self, folder: Path) -> Path:
         """Make *folder* where it is missing, and make sure that no link leads out of the root."""
+        if folder in self._inside and _is_folder(folder):  # looking at each part of its path again would take longer
+            return folder  # than to write what goes there
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for one in missing:
             _sync(one.parent)
         if not folder.resolve().is_relative_to(self.root.resolve()):
             raise StorageUnavailable(f"{folder} leads out of {self.root}: remove the link")
+        if len(self._inside) >= REMEMBERED:
+            self._inside.clear()
+        self._inside.add(folder)
         return folder
 
-    def _move(self, part: Path, place: Path) -> None:
-        if _is_file(place):  # it has the same bytes
+    def _move(self, part: Path, place: Path, *, taken: bool) -> None:
+        if taken and _is_file(place):  # it has the same bytes
             part.unlink()
             return
         try:
@@ -154,19 +166,23 @@ class FileStorage:
         if _is_file(place) and place.read_bytes() == content:
             return
         with self._temporary(place) as near:
-            near.write_bytes(content)
-            _sync(near)
+            with near.open("wb") as file:
+                file.write(content)
+                file.flush()
+                with aside():
+                    os.fsync(file.fileno())
             near.replace(place)
 
     @contextlib.contextmanager
     def _temporary(self, place: Path) -> Iterator[Path]:
-        """Give a new path on the same disk, and leave nothing there."""
+        """Give a new path on the same disk, for a file that takes another's place; leave nothing where it does not."""
         near = self._folder(self.root / PARTIAL) / f"{place.name}.{uuid.uuid4().hex}"
         try:
             yield near
-        finally:
+        except BaseException:
             with contextlib.suppress(OSError):
                 near.unlink(missing_ok=True)
+            raise
 
 
 def _side(place: Path) -> Path:
@@ -182,10 +198,19 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    """Tell whether *path* is a folder itself, not a link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def _sync(path: Path) -> None:
     """Wait until the file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        with aside():
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ConfigError
+from ..turns import aside
 from .base import Kept, NotKept, StorageUnavailable
 from .bucket import Bucket
 from .names import as_json, checked, day
@@ -59,7 +60,7 @@ class S3Storage:
         """Return where the job's clip is to be written while it is not whole: on this machine."""
         return self._staging.part(job_id)
 
-    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None) -> str:
+    def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None, *, sha256: str = "") -> str:
         """Put the whole file *part* in the bucket as *name*, and *side* beside it; return its URL."""
         place = self._place(name)
         if not part.is_file() or part.is_symlink():
@@ -69,7 +70,7 @@ class S3Storage:
                 return self.url(name)
             raise StorageUnavailable(f"{part} is no file, so {name} can not be kept: fetch the clip again")
         with explained(part.parent):
-            size, checksum = part.stat().st_size, _checksum(part)
+            size, checksum = part.stat().st_size, sha256 or _checksum(part)
         key = str(place.with_name(f"{place.stem}.{checksum}{place.suffix}"))
         with self._explained() as (store, obstore):
             self._send(part, key, size)
@@ -234,7 +235,8 @@ class S3Storage:
             )
             self._made = os.getpid(), store
         try:
-            yield self._made[1], obstore
+            with aside():
+                yield self._made[1], obstore
         except (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError) as error:
             raise StorageUnavailable(
                 f"{self._url('')} may not be used: check AWS_ACCESS_KEY_ID, its secret, and what they may do"

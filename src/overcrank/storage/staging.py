@@ -30,6 +30,15 @@ def explained(root: Path) -> Iterator[None]:
         raise StorageUnavailable(f"clips can not be kept in {root}: {why}") from error
 
 
+def discard(folder: Path, job_id: str) -> None:
+    """Remove what is staged in a folder for a job, by the beginning of its name."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(job_id):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(entry.path)  # noqa: PTH108  (a path of each would be made for nothing)
+
+
 class Staging:
     """A folder for parts: always the same path for a job, so that another worker goes on where one stopped."""
 
@@ -47,5 +56,4 @@ class Staging:
         """Remove what is staged for a job, and what was noted beside it."""
         checked_id(job_id)
         with explained(self.root):
-            for stray in self.root.glob(f"{job_id}*"):
-                stray.unlink(missing_ok=True)
+            discard(self.root, job_id)
