@@ -20,6 +20,7 @@ from overcrank.outcome import Ended, Hold, Next, Park, Retry
 from overcrank.pipeline import flow, share
 from overcrank.pipeline.cancel import cancel
 from overcrank.planning.physics import settled
+from overcrank.turns import taken
 from tasks.announce import AWAY, announce, retell, started, tell
 from tasks.poll import attend
 from workers.app import app
@@ -44,13 +45,15 @@ def generate(self: Any, previous: Any = None, /, **fields: Any) -> None:
     canvas = wire.canvas(self.request)
     self.request.update(NOTHING)
     try:
-        try:
-            job = _job(process, self.request, canvas, previous, fields)
-        except (JobError, UnknownJob) as error:
-            logger.info("a message for a clip is refused: %s: %s", type(error).__name__, error)
-            tell(None, error, Context({"id": self.request.id, "task": wire.GENERATE, "delivery_info": {}, **canvas}))
-            return
-        _run(process, job, self.request.id)
+        with taken():
+            try:
+                job = _job(process, self.request, canvas, previous, fields)
+            except (JobError, UnknownJob) as error:
+                logger.info("a message for a clip is refused: %s: %s", type(error).__name__, error)
+                refused = {"id": self.request.id, "task": wire.GENERATE, "delivery_info": {}, **canvas}
+                tell(None, error, Context(refused))
+                return
+            _run(process, job, self.request.id)
     except Reject:
         raise
     except AWAY as error:
@@ -94,7 +97,7 @@ def _run(process: Process, job: Job, task_id: str) -> None:
                     return
                 case Next("wait", sent, _, True) if sent:
                     with process.hand(job.id, State.GENERATING):
-                        attend(sent)
+                        attend(sent, counted=True)
                     return
                 case Next("wait"):
                     started(job.id, task_id)

@@ -9,6 +9,7 @@ from overcrank.errors import UnknownJob
 from overcrank.job import Job
 from overcrank.outcome import Ended, Next
 from overcrank.pipeline import flow
+from overcrank.turns import taken
 from tasks.announce import announce
 from tasks.fetch import bring
 from workers.app import app
@@ -41,15 +42,16 @@ def poll() -> int:
 
 def _safely(job: Job) -> None:
     try:
-        attend(job)
+        with taken():
+            attend(job)
     except Exception:  # one job's trouble is not the others'; its lease brings it back
         logger.exception("attending to job %s went wrong; it comes back", job.id)
 
 
-def attend(job: Job) -> None:
-    """Do what a job is due for, and send or announce what follows."""
+def attend(job: Job, *, counted: bool = False) -> None:
+    """Do what a job is due for, and send or announce what follows. *counted*: its `runs` have this one among them."""
     process = current()
-    match flow.attend(job, process.tools):
+    match flow.attend(job, process.tools, counted=counted):
         case Next("fetch", moved, there):
             with process.fetching() as here:
                 if here:

@@ -7,6 +7,7 @@ import time
 from overcrank.admission.gate import PATIENCE
 from overcrank.keys import DUE
 from overcrank.runtime import Runtime
+from overcrank.turns import aside
 
 QUIET = "quiet"
 """How a parent tells its children, by its process id, to hand back what they hold."""
@@ -33,7 +34,7 @@ class Room:
     def wait(self, seconds: float) -> bool:
         """Wait up to *seconds*, less if something came free; return False where the message is to be handed back."""
         until = time.monotonic() + min(seconds, PATIENCE)
-        with self._changed:
+        with aside(), self._changed:
             heard = self._calls
             while not self._closed and self._calls == heard:
                 left = until - time.monotonic()

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from overcrank.turns import aside
+
 
 class Turnstile:
     """Shared by all who fetch in a process."""
@@ -34,7 +36,7 @@ class Turnstile:
 
     def _wait(self, alone: bool, patience: float) -> bool:
         until = time.monotonic() + patience
-        with self._changed:
+        with aside(), self._changed:
             self._suspects += alone
             try:
                 while self._alone or (self._inside if alone else self._suspects):

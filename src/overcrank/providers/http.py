@@ -21,6 +21,7 @@ import certifi
 from urllib3 import BaseHTTPResponse, Retry, Timeout
 from urllib3 import exceptions as urllib3_errors
 
+from ..turns import aside
 from .connections import Pools, call
 
 LARGEST_ANSWER = 1024 * 1024
@@ -165,10 +166,11 @@ class Http:
         call.deadline, call.patience = time.monotonic() + (total or self._total), self._read
         try:
             all_headers = {"Accept-Encoding": "identity", **headers}
-            raw = self._pools.urlopen(
-                method, url, body=body, headers=all_headers, redirect=False, preload_content=False,
-                decode_content=False, timeout=Timeout(connect=self._connect, read=self._read),
-            )  # fmt: skip
+            with aside():
+                raw = self._pools.urlopen(
+                    method, url, body=body, headers=all_headers, redirect=False, preload_content=False,
+                    decode_content=False, timeout=Timeout(connect=self._connect, read=self._read),
+                )  # fmt: skip
             return Answer(raw.status, raw.headers, raw)
         except _TROUBLE as error:
             raise TransportError(_left(error), call.refused or _describe(error)) from None
@@ -181,7 +183,7 @@ class Http:
         Raises:
             TransportError: there was no answer.
         """
-        with self.open(method, url, headers, body, latest=latest) as response:
+        with aside(), self.open(method, url, headers, body, latest=latest) as response:
             content, flaw = _body(response)
         return Reply(response.status_code, response.headers, content, flaw)
 
