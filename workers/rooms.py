@@ -1,15 +1,18 @@
 """Which queues a worker asks for its next message, by what it has in hand; and where a message goes that it returns."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from celery.worker import state
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
 
 from overcrank import wire
+from overcrank.server import Command, Server, direct, together
 
 LOOK, LOOK_SOON = 0.2, 0.02
 """Seconds until the queues are looked at anew: at rest, and where a seat that is taken may be free at any moment."""
@@ -62,6 +65,9 @@ class Rooms(priority_cycle):  # type: ignore[misc]
 
     def consume(self, n: int) -> list[str]:
         """Return the lists to take the next message from, the first first."""
+        if self._ready is not None:  # `look` has just asked, to know for how long to wait
+            found, self._ready = self._ready, None
+            return found
         free = seated(self.items[:n])
         self.waits = LOOK_SOON if len(free) < n and time.monotonic() - self._took < MOVING else LOOK
         found = []
@@ -73,6 +79,13 @@ class Rooms(priority_cycle):  # type: ignore[misc]
     """For how many seconds to wait for a message in what `consume` has said."""
 
     _took = 0.0
+    _ready: list[str] | None = None
+
+    def prepare(self, n: int) -> float:
+        """Find out what the next `consume` will say, and return for how many seconds to wait for a message in it."""
+        self._ready = None
+        self._ready = self.consume(n)
+        return self.waits
 
     def rotate(self, last_used: str) -> None:
         """Note that a message was taken; the order stays as it is."""
@@ -86,27 +99,77 @@ _start = redis.Channel._brpop_start  # noqa: SLF001  (the one place where the tr
 def look(channel: Any, timeout: float | None = None) -> None:
     """Have the transport ask for its next message, for as long as the seats say."""
     queues = channel._queue_cycle  # noqa: SLF001
+    if isinstance(channel.qos, KeepPlace):
+        channel.qos.flush()
     if timeout is None and isinstance(queues, Rooms):
-        queues.consume(len(channel.active_queues))
-        timeout = queues.waits
+        timeout = queues.prepare(len(channel.active_queues))
     _start(channel, timeout)
 
 
 class KeepPlace(redis.QoS):  # type: ignore[misc]
-    """Put a returned message where it is taken next; the library would put it behind the whole backlog."""
+    """What was received and is not done with yet.
+
+    A returned message is put where it is taken next; the library would put it behind the whole backlog. And what was
+    acknowledged is told to the server along with the next message, or at the next look at the queues: on the way there
+    it can only come twice, which any message may.
+    """
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._acked: deque[str] = deque()
+        self._direct: Any = None
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note a message that was received."""
+        info = message.delivery_info
+        kept = dumps([message._raw, info["exchange"], info["routing_key"]])  # noqa: SLF001  (as the library does)
+        self._tell(
+            ("HSET", self.unacked_key, delivery_tag, kept), ("ZADD", self.unacked_index_key, time.time(), delivery_tag)
+        )
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Note that a message is done with."""
+        self._acked.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def flush(self) -> None:
+        """Tell the server what is done with."""
+        if self._acked:
+            self._tell()
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Return what is not done with, as the channel closes."""
+        with suppress(*self.channel.connection_errors):
+            self.flush()
+        super().restore_unacked_once(stderr)
+
+    def _tell(self, *commands: Command) -> None:
+        done = [self._acked.popleft() for _ in range(len(self._acked))]
+        gone = [("ZREM", self.unacked_index_key, *done), ("HDEL", self.unacked_key, *done)] if done else []
+        try:
+            together(self._client(), *gone, *commands)
+        except BaseException:
+            self._acked.extend(done)
+            raise
+
+    def _client(self) -> Server:
+        if self._direct is None or self._direct.connection_pool is not self.channel.pool:
+            self._direct = direct(self.channel.pool)
+        return self._direct
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Return or drop a message."""
         if requeue:
             self.restore_by_tag(delivery_tag, leftmost=False)
-            super().ack(delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)
         else:
-            super().reject(delivery_tag, requeue=False)
+            self.ack(delivery_tag)
 
     def put_last(self, delivery_tag: str) -> None:
         """Return a message behind all others: nobody here can do anything with it."""
         self.restore_by_tag(delivery_tag, leftmost=True)
-        super().ack(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back."""
