@@ -86,7 +86,7 @@ class House:
             "BENCH_RATE": str(load.rate),
             "BENCH_WORKERS": str(load.workers),
             "BENCH_SECONDS": str(load.seconds),
-            "PYTHONPATH": str(HERE / "peers"),
+            "PYTHONPATH": f"{HERE / 'peers'}:{os.environ.get('PYTHONPATH', '')}",
         }
         self._started: list[subprocess.Popen[bytes]] = []
         self._logs = 0

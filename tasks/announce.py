@@ -6,7 +6,7 @@ here, under the job's own task id. It may be done twice, should a process die in
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from celery import signature, states
@@ -18,8 +18,8 @@ from kombu.utils.functional import maybe_list
 from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
-from overcrank.server import OUTAGE
-from overcrank.wire import GENERATE, headline
+from overcrank.server import OUTAGE, Command
+from overcrank.wire import GENERATE, broker_url, headline
 from workers.app import app
 from workers.process import current
 
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 AWAY = (*OUTAGE, OperationalError, OSError)
 """What is raised while the broker or the result backend is away."""
+
+FOLLOWING = ("callbacks", "errbacks", "chain", "chord")
+"""What a request may name to follow it."""
 
 KINDS = {states.SUCCESS: "task-succeeded", states.FAILURE: "task-failed", states.REVOKED: "task-revoked"}
 """The event that monitors are sent, by how a task ended."""
@@ -38,20 +41,31 @@ def announce(job: Job) -> None:
     Raises:
         Exception: one of `AWAY`. The job stays due, and whoever was not told is told then.
     """
-    jobs = current().tools.jobs
-    there, followers = jobs.waiting(job.id)
+    process = current()
+    jobs = process.tools.jobs
+    there, followers = job.waiting or jobs.waiting(job.id)
     told, away = [], None
+    alone: list[Context] = []
     for task_id, canvas in {job.id: {}, **there}.items():
         if canvas is None:
             continue
+        request = Context({"id": task_id, "task": GENERATE, "delivery_info": {}, **canvas})
         try:
-            tell(job, job.exception, Context({"id": task_id, "task": GENERATE, "delivery_info": {}, **canvas}))
+            if _one_server() and not any(canvas.get(name) for name in FOLLOWING):
+                alone.append(request)
+            else:
+                tell(job, job.exception, request)
             told.append(task_id)
         except AWAY as error:
             away = error
-    jobs.told(job.id, told, followers, everybody=away is None)
+    state, result = _ending(job, job.exception)
+    kept = [command for request in alone for command in _keeping(request.id, result, state)]
+    jobs.told(job.id, told, followers, everybody=away is None, after=kept)
+    for request in alone:
+        _event(job, request, state, result)
     if away is not None:
         raise away
+    process.let_go(job.id)
     logger.info("job %s %s%s", job.id, job.state, f": {job.exception}" if job.exception else "")
 
 
@@ -66,12 +80,7 @@ def tell(job: Job | None, error: JobError | UnknownJob | None, request: Context)
     Raises:
         Exception: one of `AWAY`.
     """
-    state: str = states.FAILURE
-    result: Any = error
-    if error is None and job is not None:
-        state, result = states.SUCCESS, job.result
-    elif isinstance(error, Cancelled):  # what others call revoked we call cancelled
-        state, result = states.REVOKED, TaskRevokedError(str(error))
+    state, result = _ending(job, error)
     _keep(request.id, result, state)
     away = None
     for name, send in _followers(request, state, result):
@@ -84,6 +93,15 @@ def tell(job: Job | None, error: JobError | UnknownJob | None, request: Context)
     if away is not None:
         raise away
     _event(job, request, state, result)
+
+
+def _ending(job: Job | None, error: JobError | UnknownJob | None) -> tuple[str, Any]:
+    """Return Celery's state of a request that ended, and its result."""
+    if error is None and job is not None:
+        return states.SUCCESS, job.result
+    if isinstance(error, Cancelled):  # what others call revoked we call cancelled
+        return states.REVOKED, TaskRevokedError(str(error))
+    return states.FAILURE, error
 
 
 def _followers(request: Context, state: str, result: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -119,16 +137,34 @@ def _keep(task_id: str, result: Any, state: str, *, nx: bool = False) -> None:
 
     *nx* leaves alone what is there.
     """
+    key, value = _entry(task_id, result, state)
+    if nx:
+        app.backend.client.set(key, value, ex=app.backend.expires, nx=True)
+    else:
+        app.backend.set(key, value)
+
+
+def _entry(task_id: str, result: Any, state: str) -> tuple[Any, Any]:
+    """Return the key and the value of a stored result."""
     backend = app.backend
     meta = backend._get_result_meta(  # noqa: SLF001  (what a stored result looks like is Celery's to say)
         backend.encode_result(result, state), state, traceback=None, request=None
     )
     meta["task_id"] = task_id
-    key, value = backend.get_key_for_task(task_id), backend.encode(meta)
-    if nx:
-        backend.client.set(key, value, ex=backend.expires, nx=True)
-    else:
-        backend.set(key, value)
+    return backend.get_key_for_task(task_id), backend.encode(meta)
+
+
+def _keeping(task_id: str, result: Any, state: str) -> list[Command]:
+    """Return what stores a result, and tells those who wait for it, as Celery's backend for Redis does it."""
+    key, value = _entry(task_id, result, state)
+    kept = ("SETEX", key, int(app.backend.expires), value) if app.backend.expires else ("SET", key, value)
+    return [kept, ("PUBLISH", key, value)]
+
+
+@cache
+def _one_server() -> bool:
+    """Tell whether results are kept where jobs are, so that one round trip can reach both."""
+    return bool(app.conf.result_backend == broker_url(current().runtime.settings.redis_url))
 
 
 def retell(job: Job, task_id: str) -> None:

@@ -1,6 +1,7 @@
 """`overcrank.fetch`: bring a paid clip home and hand its result over."""
 
 import logging
+from dataclasses import replace
 
 from overcrank import wire
 from overcrank.client import send
@@ -10,6 +11,7 @@ from overcrank.lifecycle import State
 from overcrank.outcome import Done, Ended, Next, Outcome
 from overcrank.pipeline import flow
 from overcrank.providers.base import Completed
+from overcrank.turns import taken
 from tasks.announce import announce
 from workers.app import app
 from workers.broker import backlog
@@ -31,19 +33,25 @@ def fetch(job_id: str) -> None:
     except UnknownJob as error:
         logger.warning("a message asked to fetch for a job that is not there: %s", error)
         return
-    bring(job)
+    with taken():
+        bring(job)
 
 
 def bring(job: Job, there: Completed | None = None) -> None:
     """Bring a clip home, from where the provider has just said it is, and hand over its result."""
     process = current()
     outcome: Outcome = Done("somebody else is at it")
-    with process.only(job.id) as mine, process.turnstile.enter(alone=job.runs > 0, patience=PATIENCE) as admitted:
-        if mine and not admitted:
+    counted = job.state is State.UNDELIVERED
+    with (
+        process.only(job.id, counted=counted) as runs,
+        process.turnstile.enter(alone=job.runs > 0, patience=PATIENCE) as admitted,
+    ):
+        if runs is not None and not admitted:
             process.tools.jobs.look_again(job, 1.0)
-        elif mine:
+        elif runs is not None:
             with process.hand(job.id, State.FOLLOWING, State.UNDELIVERED, State.FETCHED):
-                outcome = flow.deliver(job, process.tools, there)
+                seen = replace(job, runs=runs) if counted else job
+                outcome = flow.deliver(seen, process.tools, there, counted=counted)
             if isinstance(outcome, Ended):
                 announce(outcome.job or process.tools.jobs.get(job.id))
     if outcome == Next("enter"):  # nobody has its film, so it is made for it

@@ -19,8 +19,8 @@ def render(job_id: str) -> None:
     """Make what was asked for of one job's clip, if nobody else is at it; the work is done in a child process."""
     process = current()
     jobs = process.tools.jobs
-    with process.only(job_id) as mine:
-        if not mine:
+    with process.only(job_id) as runs:
+        if runs is None:
             return
         try:
             job = jobs.get(job_id)

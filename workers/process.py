@@ -84,19 +84,31 @@ class Process:
                 self._downloads.release()
 
     @contextmanager
-    def only(self, job_id: str) -> Iterator[bool]:
-        """Tell whether this is the only worker at the job's bytes; while the block runs no other will be."""
-        redis, key, lease = self.runtime.redis, self.runtime.keys.hand(job_id), self._lease_ms
-        mine = bool(redis.set(key, self.runtime.worker, nx=True, px=lease))
+    def only(self, job_id: str, *, counted: bool = False) -> Iterator[int | None]:
+        """Give None where another run is at the job's bytes; while the block runs no other will be.
+
+        Else give how many runs have begun and not come back; 0 where this one is not *counted*.
+        """
+        key = self.runtime.keys.hand(job_id)
+        runs = self.tools.jobs.grip(job_id, self.runtime.worker, self._lease_ms, counted=counted)
+        if runs is None:
+            yield None
+            return
         with self._lock:
-            self._hands |= {key} if mine else set()
+            self._hands.add(key)
         try:
-            yield mine
+            yield runs
         finally:
-            if mine:
-                with self._lock:
-                    self._hands.discard(key)
-                redis.delete(key)
+            if self.let_go(job_id):
+                self.runtime.redis.delete(key)
+
+    def let_go(self, job_id: str) -> bool:
+        """Count a job's bytes as in this process's hands no more; tell whether they were."""
+        key = self.runtime.keys.hand(job_id)
+        with self._lock:
+            held = key in self._hands
+            self._hands.discard(key)
+        return held
 
     def every(self, seconds: float, name: str, action: Callable[[], None]) -> None:
         """Run *action* every so many seconds in a thread of its own, until the process stops."""

@@ -16,6 +16,10 @@ MOMENTS = ("created", "started", "admitted", "sent", "resent", "accepted", "comp
 """What is timed in a job's life, in order, as epoch microseconds."""
 
 
+Waiting = tuple[dict[str, dict[str, Any] | None], list[str]]
+"""The Celery requests that wait for a job, task id to canvas, None where it was told already; and the jobs that do."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A job's record at one moment.
@@ -52,6 +56,7 @@ class Job:
         share: µ$, its part of what its background cost; that is booked with the background, and not in *cost*.
         shared: µ$, what of its own cost is the part of others, whose background it is.
         stored: the record as it was read.
+        waiting: who waits for its end, where that was read as it ended.
     """
 
     id: str
@@ -97,6 +102,7 @@ class Job:
     share: int | None = None
     shared: int = 0
     stored: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    waiting: Waiting | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def clip(self) -> Clip:
@@ -209,7 +215,7 @@ class Job:
         }
 
 
-def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
+def read_job(job_id: str, stored: Mapping[str, str], waiting: Waiting | None = None) -> Job:
     """Return the job that a stored record describes."""
     kind, message = stored.get("error_kind"), stored.get("error", "")
     return Job(
@@ -256,12 +262,13 @@ def read_job(job_id: str, stored: Mapping[str, str]) -> Job:
         share=int(stored["share"]) if stored.get("share") else None,
         shared=int(stored.get("shared") or 0),
         stored=stored,
+        waiting=waiting,
     )
 
 
-def changed_job(job: Job, **fields: Any) -> Job:
+def changed_job(job: Job, waiting: Waiting | None = None, **fields: Any) -> Job:
     """Return a job as it is after *fields* of its record were written."""
-    changed = read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}})
+    changed = read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}}, waiting)
     if "clip" in vars(job) and changed.request == job.request:
         vars(changed)["clip"] = job.clip  # reading it again would tell nothing new
     return changed

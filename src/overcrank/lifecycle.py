@@ -62,7 +62,7 @@ MOVES: dict[State, frozenset[State]] = {
     S.SUBMITTING: frozenset({S.QUEUED, S.IN_DOUBT, S.GENERATING, S.FAILED}),
     S.IN_DOUBT: frozenset({S.IN_DOUBT, S.QUEUED, S.GENERATING, S.FAILED, S.DISCARDED}),
     S.GENERATING: frozenset({S.QUEUED, S.IN_DOUBT, S.UNDELIVERED, S.FAILED}),
-    S.UNDELIVERED: frozenset({S.FETCHED, S.FAILED, S.DISCARDED}),
+    S.UNDELIVERED: frozenset({S.FETCHED, S.SUCCEEDED, S.FAILED, S.DISCARDED}),
     S.FETCHED: frozenset({S.UNDELIVERED, S.SUCCEEDED}),
     S.SUCCEEDED: frozenset(),
     S.FAILED: frozenset(),

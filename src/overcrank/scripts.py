@@ -10,16 +10,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from redis.exceptions import NoScriptError
+
 from .clip import Priority
 from .keys import Keys, Period
 from .lifecycle import State
 from .money import dollars
-from .server import Server
+from .server import Command, Server, together
 from .settings import RetentionSettings
 
 VERBS = (
-    "enter", "lead", "take", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "renew", "cool",
-    "heard", "resend", "allow", "grant", "trim", "rebuild", "retry",
+    "enter", "lead", "take", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "grip", "renew",
+    "cool", "heard", "resend", "allow", "grant", "trim", "rebuild", "retry",
 )  # fmt: skip
 PARTS = {
     "enter": ("share",), "lead": ("share",),
@@ -115,8 +117,23 @@ class Scripts:
     """The verbs over one namespace. *redis* must decode responses and must not retry by itself."""
 
     def __init__(self, redis: Server, keys: Keys) -> None:
-        self.keys = keys
+        self.keys, self._redis = keys, redis
         self._run = {verb: redis.register_script(source(verb)) for verb in VERBS}
+
+    def _ask(self, verb: str, keys: list[str], args: list[Any], beside: Sequence[Command]) -> Any:
+        """Run a verb and return its answer; with commands *beside* it, a list of all answers, in one round trip.
+
+        Where the server has lost the script's text all are run once more: each may come twice.
+        """
+        script = self._run[verb]
+        if not beside:
+            return script(keys=keys, args=args)
+        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        try:
+            return together(self._redis, command, *beside)
+        except NoScriptError:
+            self._redis.script_load(script.script)
+            return together(self._redis, command, *beside)
 
     def enter(
         self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
@@ -170,22 +187,23 @@ class Scripts:
     def admit(
         self, job_id: str, attempt_id: str, attempt_no: int, priority: Priority, *, project: str, worker: str,
         quote: int, amount: int, period: Period, horizon_us: int, lease_us: int, patience_us: int, probe_us: int,
-        window_ttl_s: int, now: int | None = None,
-    ) -> Sequence[str]:  # fmt: skip
+        window_ttl_s: int, now: int | None = None, beside: Sequence[Command] = (),
+    ) -> Any:  # fmt: skip
         """Ask the gate for one job. *period* is what the caller believes in; the script checks it."""
         k = self.keys
-        answer: Sequence[str] = self._run["admit"](
-            keys=[
+        return self._ask(
+            "admit",
+            [
                 k.job(job_id), k.attempt(attempt_id), k.limits, k.lane, k.caps, *k.books_of(project, period), k.journal,
                 k.holders, k.present, k.quotes, k.slots, k.due, k.open, k.counters, k.state(QUEUED, priority),
                 k.state(ADMITTED, ANY), k.state(PARKED, ANY), k.parked(project), k.parks, k.afoot(project),
             ],
-            args=[
+            [
                 job_id, attempt_id, attempt_no, worker, project, int(priority is Priority.URGENT), quote, amount,
                 *period, horizon_us, lease_us, patience_us, probe_us, window_ttl_s, _when(now),
             ],
+            beside,
         )  # fmt: skip
-        return answer
 
     def release(self, project: str, job_ids: Sequence[str], *, period: Period, now: int | None = None) -> Sequence[str]:
         """Let go the first of a project's parked jobs, *job_ids* in their order, as far as there is room for them."""
@@ -227,8 +245,8 @@ class Scripts:
         self, job_id: str, old: State, new: State, priority: Priority, fields: Mapping[str, Any], *,
         version: int | None, due_in_us: int | None, ttl_s: int | None = None, unsent: bool = False,
         booked: tuple[str, Books, int, int] | None = None, project: str = "", unique: str | None = None,
-        keep_for: KeepFor = FOR_NOTHING, now: int | None = None, client: Any = None,
-    ) -> Sequence[str]:  # fmt: skip
+        keep_for: KeepFor = FOR_NOTHING, now: int | None = None, beside: Sequence[Command] = (),
+    ) -> Any:  # fmt: skip
         """Compare and set a job's state. *due_in_us* is when to look at it again; None is never.
 
         *booked* is (attempt id, its books, cost, version): what it came to, whose reservation and slot are given back.
@@ -236,20 +254,20 @@ class Scripts:
         """
         k = self.keys
         attempt_id, books, cost, booked_version = booked or ("", (k.attempt(""),) * 4, 0, 0)
-        answer: Sequence[str] = self._run["move"](
-            keys=[
+        return self._ask(
+            "move",
+            [
                 k.job(job_id), k.due, k.state(old, priority), k.state(new, priority), k.counters, k.unsent, k.news,
                 k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, k.parked(project),
                 k.afoot(project), k.lane, k.limits, *books, k.unique(project, unique or ""),
             ],
-            args=[
+            [
                 job_id, old, "" if version is None else version, new, "" if due_in_us is None else due_in_us,
                 "" if ttl_s is None else ttl_s, int(unsent), attempt_id, cost, booked_version, *keep_for, _when(now),
                 *_flat(fields),
             ],
-            client=client,
+            beside,
         )  # fmt: skip
-        return answer
 
     def look(
         self, job_id: str, state: State, fields: Mapping[str, Any], *, version: int, due_in_us: int | None,
@@ -278,6 +296,11 @@ class Scripts:
         """Take up to *most* jobs that somebody must look at now."""
         found: list[str] = self._run["due"](keys=[self.keys.due], args=[most, lease_us, _when(now)])
         return found[1:]
+
+    def grip(self, job_id: str, worker: str, lease_ms: int, *, counted: bool) -> int:
+        """Take a job's bytes in hand; return -1 where another has them, else how many runs have not come back."""
+        keys = [self.keys.hand(job_id), self.keys.job(job_id)]
+        return int(self._run["grip"](keys=keys, args=[worker, lease_ms, int(counted)]))
 
     def renew(self, worker: str, lease_us: int, in_hand: Iterable[tuple[str, State]], now: int | None = None) -> int:
         """Say that a worker is alive, and which jobs it has in hand in which state."""

@@ -36,7 +36,7 @@ class Recorder:
 
         def run(keys: list[Any], args: list[Any], client: Any = None) -> Any:
             self.called[verb] = (keys, args)
-            return 0 if verb in {"leave", "renew", "allow", "trim"} else ["0", "0"]
+            return 0 if verb in {"leave", "grip", "renew", "allow", "trim"} else ["0", "0"]
 
         return run
 
@@ -66,6 +66,7 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
     scripts.settle("attempt_id", BOOKS, state="state", cost=3, version=4, keep=True, free=False,
                    keep_for=KeepFor(7, 8), now=9)  # fmt: skip
     scripts.due(1, 2, now=3)
+    scripts.grip("job_id", "worker", 2, counted=True)
     scripts.renew("worker", 2, [("job_id", State.ADMITTED)], now=3)
     scripts.cool(1, 2, kind="kind", now=4)
     scripts.retry(1)
@@ -132,6 +133,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "job": job.job("job_id"),
         "attempt": job.attempt("attempt_id"),
         "unique": job.unique("p" if verb == "enter" else "project", "k"),
+        "hand": job.hand("job_id"),
         "same": job.film("film"),
         "alike": job.film("alike"),
         "leading": job.job("leader"),
@@ -163,7 +165,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "old": "generating", "new": "failed", "sent": "1", "keyed": "1", "keep": "1", "free": "0", "resend": "1",
         "booked": "attempt_id", "urgent": "1", "good": "1", "project": "project", "kind": "kind", "layer": "layer",
         "entry": "entry", "name": "name", "last_entry": "last_entry", "open_id": "open_id", "fields": '["fields", "1"]',
-        "higher": "1", "first_entry": "first_entry", "keep_from": "keep_from", "window": "window",
+        "higher": "1", "counted": "1", "first_entry": "first_entry", "keep_from": "keep_from", "window": "window",
         "place": "4" if verb == "trim" else "1",
         "day": "day" if verb == "rebuild" else str(names.index("day") + 1) if "day" in names else "",
         "length": "10000000" if verb == "admit" else str(names.index("length") + 1) if "length" in names else "",

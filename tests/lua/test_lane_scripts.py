@@ -22,6 +22,21 @@ def test_who_takes_a_due_job_has_it_for_a_lease(desk: Desk) -> None:
     assert ["a", "b", "c"] == desk.scripts.due(3, LEASE, now=desk.now)
 
 
+def test_one_run_at_a_time_has_a_jobs_bytes_and_is_counted(desk: Desk) -> None:
+    """Another gets nothing until they are given back or the lease is over; a retired job is not written again."""
+    desk.enter("a")
+    hand = desk.keys.hand("a")
+    assert (1, -1) == (
+        desk.scripts.grip("a", "anna", 5000, counted=True), desk.scripts.grip("a", "ben", 5000, counted=True),
+    )  # fmt: skip
+    assert ("anna", True) == (desk.redis.get(hand), 0 < desk.redis.pttl(hand) <= 5000)
+    desk.redis.delete(hand)
+    assert 2 == desk.scripts.grip("a", "ben", 5000, counted=True)
+    desk.redis.delete(hand)
+    assert (0, "2") == (desk.scripts.grip("a", "ben", 5000, counted=False), desk.job("a")["runs"])
+    assert (0, {}) == (desk.scripts.grip("retired", "ben", 5000, counted=True), desk.job("retired"))
+
+
 def test_a_heartbeat_renews_the_jobs_in_hand_and_no_others(desk: Desk) -> None:
     """A job that went on to another state, or left the due set, is not pulled back."""
     for job_id in "abc":

@@ -222,7 +222,7 @@ def test_the_providers_name_is_written_before_the_breaker_is_told(bench: Bench) 
 def test_the_providers_name_outlives_an_outage_of_the_store(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """It is said at once and written as soon as that goes; also where others have found a doubt meanwhile."""
     bench.can(replay=False, lookup=False)
-    tools = replace(bench.tools, jobs=Away(bench.jobs, "move", 3))  # type: ignore[arg-type]
+    tools = replace(bench.tools, jobs=Away(bench.jobs, "bought", 3))  # type: ignore[arg-type]
     bench.say("create", answers.Accepted("g\n1", eta=9.0))
     job = bench.enter()
     assert Next("wait") == flow.start(job, tools)

@@ -21,11 +21,12 @@ def live_and_end(runtime: Runtime, count: int) -> None:
         pipe = runtime.redis.pipeline(transaction=False)
         for job_id in ids:
             runtime.jobs.enter(job_id, clip, 1000, sent=True, pipeline=pipe)
+        pipe.execute()
+        for job_id in ids:
             runtime.scripts.move(
                 job_id, State.QUEUED, State.CANCELLED, Priority.NORMAL, {"error_kind": "Cancelled", "cost": 0},
-                version=1, due_in_us=None, ttl_s=600, client=pipe,
+                version=1, due_in_us=None, ttl_s=600,
             )  # fmt: skip
-        pipe.execute()
         while runtime.retention.archive(most=BATCH):
             pass
 

@@ -16,16 +16,17 @@ CALLS = [
     ("overcrank.admission.gate:Gate.admit", 1),
     ("overcrank.admission.gate:Gate.claim", 1),
     ("overcrank.providers.holysheep:HolySheep.create", 1),
-    ("overcrank.store.jobs:Jobs.move", 1),
+    ("overcrank.store.jobs:Jobs.bought", 1),
     ("overcrank.providers.holysheep:HolySheep.status", 1),
-    ("overcrank.store.jobs:Jobs.begun", 1),
-    ("overcrank.store.jobs:Jobs.move", 2),
+    ("overcrank.store.jobs:Jobs.moving", 2),
+    ("overcrank.admission.calibration:Calibration.note", 1),
+    ("overcrank.store.jobs:Jobs.grip", 1),
     ("overcrank.providers.holysheep:HolySheep.download", 1),
     ("overcrank.storage.files:FileStorage.keep", 1),
-    ("overcrank.store.jobs:Jobs.move", 3),
-    ("overcrank.store.jobs:Jobs.move", 4),
-    ("overcrank.store.jobs:Jobs.waiting", 1),
+    ("overcrank.storage.files:FileStorage.discard", 1),
+    ("overcrank.store.jobs:Jobs.moving", 3),
     ("overcrank.store.jobs:Jobs.told", 1),
+    ("workers.process:Process.let_go", 1),
 ]
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from ..clip import Clip
 from ..keys import Keys
-from ..server import Server
+from ..server import Command, Server, together
 from ..settings import BudgetSettings
 
 ENOUGH = 20
@@ -48,9 +48,10 @@ class Calibration:
         percent = -(-cost * 100 // quote) if quote else 100
         step = max(100, min(1000, -(-percent // STEP) * STEP))
         field = self.shape(clip)
-        total = self._redis.hincrby(self._keys.ratios, f"{field}/{step}", 1)
+        commands: list[Command] = [("HINCRBY", self._keys.ratios, f"{field}/{step}", 1)]
         if seconds > 0:
-            self._redis.hset(self._keys.ratios, f"{field}/seconds", round(seconds, 1))
+            commands.append(("HSET", self._keys.ratios, f"{field}/seconds", round(seconds, 1)))
+        total, *_ = together(self._redis, *commands)
         if total >= MANY:
             self._fade(field)
 

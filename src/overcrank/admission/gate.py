@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from ..clock import SECOND, Clock
 from ..errors import OverBudget
-from ..job import Job
+from ..job import Job, read_job
 from ..keys import Period
 from ..money import dollars
 from ..scripts import Scripts, keep_for
@@ -21,10 +21,10 @@ NEVER = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The job has a permit, a slot and its quote reserved, since *at* (µs); its record is at *version* now."""
+    """The job has a permit, a slot and its quote reserved, since *at* (µs); *job* is its record as it is now."""
 
     at: int
-    version: int
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Gate:
                 "raise OVERCRANK_RETRY__SPEND_CAP or ask for a cheaper clip"
             )
         while True:
-            answer = self._scripts.admit(
+            answer, stored = self._scripts.admit(
                 job.id,
                 job.attempt,
                 job.attempt_no,
@@ -119,10 +119,11 @@ class Gate:
                 patience_us=round(PATIENCE * SECOND),
                 probe_us=self._probe_us,
                 window_ttl_s=self._window_ttl_s,
+                beside=(("HGETALL", self._scripts.keys.job(job.id)),),
             )
             match answer:
-                case ["admitted", at, version]:
-                    return Admitted(int(at), int(version))
+                case ["admitted", at, _]:
+                    return Admitted(int(at), read_job(job.id, stored))
                 case ["deferred", limit, retry_at, now]:
                     return Deferred(limit, int(retry_at), int(now))
                 case ["parked", limit]:

@@ -21,8 +21,8 @@ def admit(job: Job, tools: Tools) -> Outcome:
     except Refused as error:
         return end(job, tools, State.FAILED if job.paid else State.REFUSED, error)
     match answer:
-        case Admitted():
-            return Next("submit")
+        case Admitted(_, admitted):
+            return Next("submit", admitted)
         case Deferred(limit, retry_at, _):
             return Hold(retry_at, limit, answer.wait)
         case Parked(limit):

@@ -31,8 +31,11 @@ SLOWEST = 60.0
 GONE = "its stored clip is gone, so it is fetched anew"
 
 
-def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
-    """Store and verify the bytes of a finished generation; *there* is where they are, if that has just been said."""
+def fetch(job: Job, tools: Tools, there: answers.Completed | None = None, *, last: bool = False) -> Outcome:
+    """Store and verify the bytes of a finished generation; *there* is where they are, if that has just been said.
+
+    *last* says that nothing is to be made of them, so that the job ends in the same step.
+    """
     if job.generation_id is None:
         raise AssertionError(f"{job.id} is undelivered and has no generation id")
     why = arrived = ""
@@ -49,7 +52,7 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
                         if hopeless(job, arrived):
                             tools.storage.discard(job.id)
                             return again(job, tools, said(job, why or job.note or ""), SELDOM, **noted(job))
-                        return stored(job, tools, got, probe(tools.storage.staging(job.id)))
+                        return stored(job, tools, got, probe(tools.storage.staging(job.id)), last=last)
                 except NotAFilm as error:
                     tools.storage.discard(job.id)
                     why = f"what came is no film: {error}"
@@ -74,15 +77,18 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None) -> Out
     return again(job, tools, said(job, why), SELDOM if hopeless(job, _spoilt(job)) else None, **noted(job))
 
 
-def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film) -> Outcome:
+def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film, *, last: bool) -> Outcome:
     """Put verified bytes in their final place, with a side file that says where they come from."""
-    described = describe(job, got, film)
-    url = tools.storage.keep(tools.storage.staging(job.id), f"{job.id}.mp4", side_file(job, described))
+    described, now = describe(job, got, film), tools.clock.now()
+    moments = {"fetched": now, "ended": now} if last else {"fetched": now}
+    side = side_file(job, described, **moments)
+    url = tools.storage.keep(tools.storage.staging(job.id), f"{job.id}.mp4", side, sha256=got.sha256)
     tools.storage.discard(job.id)
-    file = json.dumps({"url": url, **described})
-    moved = tools.jobs.move(
-        job, State.FETCHED, due_in=tools.lease, stamp="fetched", file=file, note="", runs=0, source=""
-    )
+    fields: dict[str, Any] = {"file": json.dumps({"url": url, **described}), "note": "", "runs": 0, "source": ""}
+    if last:
+        moved = tools.jobs.move(job, State.SUCCEEDED, **fields, **moments)
+        return Ended(moved) if moved else Done("moved")
+    moved = tools.jobs.move(job, State.FETCHED, due_in=tools.lease, **fields, **moments)
     return Next("finish", moved) if moved else Done("moved")
 
 

@@ -45,13 +45,16 @@ STAGES: dict[State, Callable[[Job, Tools], Outcome]] = {
 def start(job: Job, tools: Tools) -> Outcome:
     """Take a queued job through the gate and over the wire, in one process: permits age."""
     outcome = admit(job, tools)
-    if outcome == Next("submit"):
-        return submit(tools.jobs.get(job.id), tools)
+    if isinstance(outcome, Next) and outcome.job:
+        return submit(outcome.job, tools)
     return outcome
 
 
-def attend(job: Job, tools: Tools) -> Outcome:
-    """Do what a job in flight is due for. Its lease has run out, so nobody else is at it."""
+def attend(job: Job, tools: Tools, *, counted: bool = False) -> Outcome:
+    """Do what a job in flight is due for. Its lease has run out, so nobody else is at it.
+
+    *counted* says that its `runs` have this one among them.
+    """
     if job.state in ENDS:
         return Ended(job)
     match job.state:
@@ -64,12 +67,13 @@ def attend(job: Job, tools: Tools) -> Outcome:
         case State.UNDELIVERED | State.FETCHED:
             return Next("fetch", job)
         case state:
-            return watched(job, tools, STAGES[state])
+            return watched(job, tools, STAGES[state], counted=counted)
 
 
-def watched(job: Job, tools: Tools, stage: Callable[[Job, Tools], Outcome]) -> Outcome:
+def watched(job: Job, tools: Tools, stage: Callable[[Job, Tools], Outcome], *, counted: bool) -> Outcome:
     """Run a stage that reads what a provider says, unless the job has stopped the workers that did so before."""
-    job = replace(job, runs=tools.jobs.begun(job))
+    if not counted:
+        job = replace(job, runs=tools.jobs.begun(job))
     if job.runs > tools.settings.worker.deaths:
         return put_before_operator(job, tools)
     try:
@@ -79,9 +83,9 @@ def watched(job: Job, tools: Tools, stage: Callable[[Job, Tools], Outcome]) -> O
         raise
 
 
-def deliver(job: Job, tools: Tools, there: answers.Completed | None = None) -> Outcome:
-    """Fetch and finish a job whose clip is ready, in one process."""
-    return surviving("fetched", job, tools, lambda: _deliver(job, tools, there))
+def deliver(job: Job, tools: Tools, there: answers.Completed | None = None, *, counted: bool = False) -> Outcome:
+    """Fetch and finish a job whose clip is ready, in one process. *counted*: its `runs` have this one among them."""
+    return surviving("fetched", job, tools, lambda: _deliver(job, tools, there, counted=counted))
 
 
 def produce(job: Job, tools: Tools) -> Outcome:
@@ -89,16 +93,19 @@ def produce(job: Job, tools: Tools) -> Outcome:
     return surviving("rendered", job, tools, lambda: make(job, tools))
 
 
-def _deliver(job: Job, tools: Tools, there: answers.Completed | None) -> Outcome:
+def _deliver(job: Job, tools: Tools, there: answers.Completed | None, *, counted: bool) -> Outcome:
     outcome: Outcome = Next("finish")
     if job.state is State.FOLLOWING:
         outcome = serve(job, tools)
         job = (outcome.job or job) if isinstance(outcome, Next) else job
     if job.state is State.UNDELIVERED:
-        job = replace(job, runs=tools.jobs.begun(job))
+        if not counted:
+            job = replace(job, runs=tools.jobs.begun(job))
         if job.runs > tools.settings.worker.deaths:
             return put_before_operator(job, tools)
-        outcome = fetch(job, tools, there)
+        outcome = fetch(job, tools, there, last=not to_render(job, tools))
+        if isinstance(outcome, Ended):
+            return outcome
         if isinstance(outcome, Next) and outcome.job:
             job = outcome.job
         else:

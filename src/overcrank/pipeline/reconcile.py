@@ -7,6 +7,7 @@ times. Whatever stays open goes before an operator: its price is booked, and not
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from ..admission.gate import Deferred, Go
 from ..clock import SECOND
@@ -81,7 +82,7 @@ def reconcile(job: Job, tools: Tools) -> Outcome:
 
 def taken(job: Job, tools: Tools, first: answers.Found, others: list[answers.Found]) -> Outcome:
     """Go on with what a look-up found; where that is more than one, the first counts and people are told."""
-    seen: dict[str, str] = {}
+    seen: dict[str, Any] = {}
     if others:
         extra = ", ".join(clean(repr(other.generation_id)) for other in others)
         said = f"the provider made more than one for this key: also {extra}"

@@ -46,7 +46,7 @@ def submit(job: Job, tools: Tools) -> Outcome:
             return Done(f"the job is {elsewhere.state}")
     sending = tools.jobs.sending(job, version, at, sent_to=identity, model=asked.model)
     answer = tools.provider.create(asked)
-    outcome = book(sending, tools, answer)
+    outcome = book(sending, tools, answer, goes_on=True)
     tell(sending, tools, answer, troubled=troubled)
     return outcome
 
@@ -84,11 +84,14 @@ def request(job: Job, tools: Tools, body: str = "") -> answers.CreateRequest:
     )
 
 
-def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
-    """Write down what the provider's answer means for a job that is being sent."""
+def book(job: Job, tools: Tools, answer: answers.CreateAnswer, *, goes_on: bool = False) -> Outcome:
+    """Write down what the provider's answer means for a job that is being sent.
+
+    *goes_on* says that the caller looks at once at a clip that is ready at once.
+    """
     match answer:
         case answers.Accepted():
-            return accepted(job, tools, answer)
+            return accepted(job, tools, answer, goes_on=goes_on)
         case answers.Throttled(retry_after, kind):
             until = tools.lane.throttled(retry_after, kind, job.let_through)
             wait = max(0.0, (until - tools.clock.now()) / 1_000_000)
@@ -110,20 +113,19 @@ def book(job: Job, tools: Tools, answer: answers.CreateAnswer) -> Outcome:
             return Done("in doubt")
 
 
-def accepted(job: Job, tools: Tools, answer: answers.Accepted, **seen: str) -> Outcome:
+def accepted(job: Job, tools: Tools, answer: answers.Accepted, *, goes_on: bool = False, **seen: str) -> Outcome:
     """Note the provider's id for a job it has accepted, what was *seen*, and when to ask how it is doing."""
     interval = tools.settings.provider.poll_interval.total_seconds()
     wait = interval if answer.eta is None else max(SOON, bounded(answer.eta, tools))
     if job.replaying:
         seen["replaying"] = "0"
     now = answer.eta is not None and answer.eta <= SOON  # then it is not worth coming back for
+    if now and goes_on:
+        seen["runs"] = "1"  # that look is counted here
     url = answer.status_url or ""  # what has a query may be signed: the id leads there as well
     fields = {"generation_id": answer.generation_id, "status_url": "" if "?" in url else url, **seen}
     moved = written(job, tools, tools.lease if now else wait, fields)
-    if moved is None:
-        return Done("moved")
-    unique(moved, tools)
-    return Next("wait", moved, now=now)
+    return Done("moved") if moved is None else Next("wait", moved, now=now)
 
 
 def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Job | None:
@@ -131,14 +133,16 @@ def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Jo
 
     Whoever found the job in doubt meanwhile did not know it either. Return the job, or None where it went on without.
     """
-    name = fields["generation_id"]
+    name = fields.pop("generation_id")
     for tried in range(1, ID_TRIES + 1):
         try:
             assumed: dict[str, Any] = (
                 {"assumed": 0, "cost": ""} if job.assumed else {}
             )  # booked as charged, and found after all
-            moved = tools.jobs.move(job, State.GENERATING, due_in=due_in, stamp="accepted", **fields, **assumed)
+            moved, first = tools.jobs.bought(job, name, due_in=due_in, **fields, **assumed)
             if moved:
+                if first != moved.attempt:
+                    same_name(moved, tools, first)
                 return moved
             now = tools.jobs.get(job.id)
         except OUTAGE as error:
@@ -159,16 +163,14 @@ def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Jo
     return None
 
 
-def unique(job: Job, tools: Tools) -> None:
-    """Notice that the provider has given one name to two attempts: one of them will not get what it paid for."""
+def same_name(job: Job, tools: Tools, other: str) -> None:
+    """Tell that the provider has given one name to two attempts: one of them will not get what it paid for."""
+    said = f"the provider gave it the name {clean(repr(job.generation_id))}, which attempt {other} has already"
     try:
-        other = tools.jobs.first_named(job.generation_id or "", job.attempt)
-        if other != job.attempt:
-            said = f"the provider gave it the name {clean(repr(job.generation_id))}, which attempt {other} has already"
-            tools.alarms.tell("provider.same_id", f"job {job.id}: {said}", job=job.id, attempt=job.attempt)
-            tools.jobs.note(job, evidence=noted(job, said))
+        tools.alarms.tell("provider.same_id", f"job {job.id}: {said}", job=job.id, attempt=job.attempt)
+        tools.jobs.note(job, evidence=noted(job, said))
     except OUTAGE as error:
-        logger.warning("the name of job %s could not be compared with others: %s", job.id, type(error).__name__)
+        logger.warning("job %s: %s; that could not be told: %s", job.id, said, type(error).__name__)
 
 
 def bounded(eta: float, tools: Tools) -> float:

@@ -2,20 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..clip import Clip, Priority
 from ..clock import SECOND
 from ..errors import JobError, UnknownJob
 from ..ids import is_id
-from ..job import Job, changed_job, read_job
+from ..job import Job, Waiting, changed_job, read_job
 from ..keys import DUE, Keys
 from ..lifecycle import ENDS, State, allowed
 from ..money import plain
 from ..scripts import ALONE, DECIDED, OBSERVED, Scripts, Sharing, keep_for, orphaned
-from ..server import Server
+from ..server import Command, Server, together
 from ..settings import Settings
+from ..turns import aside
 
 BOOST_US = {Priority.URGENT: 3600 * SECOND, Priority.NORMAL: 600 * SECOND, Priority.BULK: 0}
 """How much earlier a job counts as entered. So nobody is overtaken by one that came later than the difference: a bulk
@@ -54,6 +55,10 @@ def _returned(job: Job) -> dict[str, Any]:
     return {"runs": 0} if job.runs else {}
 
 
+def _waiting(audience: dict[str, str], followers: Iterable[str]) -> Waiting:
+    return {task_id: json.loads(text) if text else None for task_id, text in audience.items()}, sorted(followers)
+
+
 class ServersClock:
     """The server's clock, for what is compared with moments that scripts wrote: no machine's own clock counts."""
 
@@ -66,7 +71,8 @@ class ServersClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait for *seconds*."""
-        time.sleep(seconds)
+        with aside():
+            time.sleep(seconds)
 
 
 class Jobs:
@@ -208,16 +214,18 @@ class Jobs:
     def get_many(self, job_ids: Iterable[str]) -> list[Job]:
         """Return those of the jobs that are known, in one round trip."""
         ids = list(job_ids)
-        pipe = self.redis.pipeline(transaction=False)
-        for job_id in ids:
-            pipe.hgetall(self.keys.job(job_id))
-        return [read_job(i, stored) for i, stored in zip(ids, pipe.execute(), strict=True) if stored.get("state")]
+        found = together(self.redis, *(("HGETALL", self.keys.job(job_id)) for job_id in ids)) if ids else []
+        return [read_job(i, stored) for i, stored in zip(ids, found, strict=True) if stored.get("state")]
 
     def running(self, job_ids: Iterable[str]) -> set[str]:
         """Return those of the jobs that have not ended."""
         return {job.id for job in self.get_many(job_ids) if not job.ended}
 
-    def move(
+    def move(self, job: Job, new: State, **how: Any) -> Job | None:
+        """Compare and set, as `moving` does; return the job as it is then, or None where it was another by then."""
+        return self.moving(job, new, **how)[0]
+
+    def moving(
         self,
         job: Job,
         new: State,
@@ -229,14 +237,16 @@ class Jobs:
         release: bool = False,
         book: int | None = None,
         sure: int = DECIDED,
+        beside: Sequence[Command] = (),
         **fields: Any,
-    ) -> Job | None:
-        """Compare and set: take *job* to *new* if it still is as *job* says, else return None.
+    ) -> tuple[Job | None, list[Any]]:
+        """Compare and set: take *job* to *new* if it still is as *job* says; return it, or None, and more answers.
 
         *due_in* is in seconds; a job in flight always has one, so that somebody comes back to it. *stamp* names the
         moment to set. *release* says that its attempt bought nothing: its reservation and its slot are given back in
         the same step; *book* that it cost so many µ$, and how *sure* that is. A job that ends stays due until its
-        result has been handed over: by the caller, or else by whoever looks at it after the caller's lease.
+        result has been handed over: by the caller, or else by whoever looks at it after the caller's lease; who waits
+        for that is read in the same round trip. The other answers are those to the commands *beside* it.
         """
         if not allowed(job.state, new):
             raise AssertionError(f"{job.id}: {job.state} -> {new} is no move of the life cycle")
@@ -251,6 +261,7 @@ class Jobs:
         booked = None
         if job.books and (release or book is not None):
             booked = (job.attempt, job.books, book or 0, OBSERVED if book is None else sure)
+        reads = self._reads_waiting(job.id) if ends else ()
         answer = self.scripts.move(
             job.id,
             job.state,
@@ -265,15 +276,22 @@ class Jobs:
             project=job.project,
             unique=job.clip.unique_key if ends else None,
             keep_for=keep_for(self._retention),
+            beside=(*reads, *beside),
         )
+        more: list[Any] = []
+        if reads or beside:
+            answer, *more = answer
+        waiting, more = _waiting(*more[: len(reads)]) if reads else None, more[len(reads) :]
         if answer[0] != "moved":
-            return None
+            return None, more
         if answer[3] == "orphan":
             cost = book or 0
             self._tell("budget.orphan", orphaned(job.attempt, cost), attempt=job.attempt, cost_usd=plain(cost))
-        return changed_job(job, **fields, state=new, version=answer[1]) if job.stored else self.get(job.id)
+        if not job.stored:
+            return self.get(job.id), more
+        return changed_job(job, **fields, state=new, version=answer[1], waiting=waiting), more
 
-    def sending(self, job: Job, version: int, at: int, **frozen: str) -> Job:
+    def sending(self, job: Job, version: int, at: int, **frozen: Any) -> Job:
         """Return *job* as the claim that let it be sent has left it."""
         return changed_job(job, state=State.SUBMITTING, version=version, sent=at, **frozen)
 
@@ -303,12 +321,17 @@ class Jobs:
         """Note *fields* of no consequence, unless the job has moved on; when it is due stays as it is."""
         self.scripts.look(job.id, job.state, fields, version=job.version, due_in_us=None)
 
-    def first_named(self, generation_id: str, attempt: str) -> str:
-        """Return the attempt that first had this name at the provider: *attempt*, where no other had it."""
-        key, pipe = self.keys.generation(generation_id), self.redis.pipeline(transaction=False)
-        pipe.set(key, attempt, nx=True, ex=self.retention_s)
-        pipe.get(key)
-        return str(pipe.execute()[-1] or attempt)
+    def bought(self, job: Job, name: str, *, due_in: float, **fields: Any) -> tuple[Job | None, str]:
+        """Note under which name the provider has a job; return it, and the attempt that was the first with this name.
+
+        That is its own, where no other had it.
+        """
+        key = self.keys.generation(name)
+        moved, (_, first) = self.moving(
+            job, State.GENERATING, due_in=due_in, stamp="accepted", generation_id=name, **fields,
+            beside=(("SET", key, job.attempt, "NX", "EX", self.retention_s), ("GET", key)),
+        )  # fmt: skip
+        return moved, str(first or job.attempt)
 
     def rest(self, seconds: float) -> None:
         """Note that the provider asked for no status calls for a while; half a minute of that is believed."""
@@ -324,6 +347,15 @@ class Jobs:
         """Count a look at the job; return how many have begun and not come back, this one among them."""
         self._tell_who_came_back()
         return int(self.redis.hincrby(self.keys.job(job.id), "runs", 1))
+
+    def grip(self, job_id: str, worker: str, lease_ms: int, *, counted: bool) -> int | None:
+        """Take a job's bytes in hand for a run of *worker*; return None where another run has them.
+
+        Else return how many runs have begun and not come back, this one among them; 0 where it is not *counted*.
+        """
+        self._tell_who_came_back()
+        runs = self.scripts.grip(job_id, worker, lease_ms, counted=counted)
+        return None if runs < 0 else runs
 
     def came_back(self, job: Job) -> None:
         """Note that whoever looked at the job came back, however it went; what can not be noted now is noted later."""
@@ -357,44 +389,47 @@ class Jobs:
         Raises:
             UnknownJob: there is none with this id.
         """
-        pipe = self.redis.pipeline(transaction=False)
-        pipe.hsetnx(self.keys.audience(job_id), task_id, json.dumps(canvas))
-        pipe.expire(self.keys.audience(job_id), 2 * self.retention_s, nx=True)
-        pipe.hgetall(self.keys.job(job_id))
-        return self._known(job_id, pipe.execute()[-1])
+        audience = self.keys.audience(job_id)
+        *_, stored = together(
+            self.redis,
+            ("HSETNX", audience, task_id, json.dumps(canvas)),
+            ("EXPIRE", audience, 2 * self.retention_s, "NX"),
+            ("HGETALL", self.keys.job(job_id)),
+        )
+        return self._known(job_id, stored)
 
     def audience(self, job_id: str) -> dict[str, dict[str, Any] | None]:
         """Return the Celery requests that wait for the job: task id to canvas, None where it was told already."""
         waiting = self.redis.hgetall(self.keys.audience(job_id))
         return {task_id: json.loads(text) if text else None for task_id, text in waiting.items()}
 
-    def waiting(self, job_id: str) -> tuple[dict[str, dict[str, Any] | None], list[str]]:
+    def waiting(self, job_id: str) -> Waiting:
         """Return the audience of a job that has ended, and the jobs that wait for its end."""
-        pipe = self.redis.pipeline(transaction=False)
-        pipe.hgetall(self.keys.audience(job_id))
-        pipe.smembers(self.keys.followers(job_id))
-        told, followers = pipe.execute()
-        return {task_id: json.loads(text) if text else None for task_id, text in told.items()}, sorted(followers)
+        return _waiting(*together(self.redis, *self._reads_waiting(job_id)))
+
+    def _reads_waiting(self, job_id: str) -> tuple[Command, Command]:
+        return ("HGETALL", self.keys.audience(job_id)), ("SMEMBERS", self.keys.followers(job_id))
 
     def told(
-        self, job_id: str, task_ids: Iterable[str], followers: Iterable[str] = (), *, everybody: bool = True
-    ) -> None:
+        self, job_id: str, task_ids: Iterable[str], followers: Iterable[str] = (), *, everybody: bool = True,
+        after: Iterable[Command] = (),
+    ) -> None:  # fmt: skip
         """Note that the job's result has been handed to these requests; if *everybody* has it, nobody comes back.
 
-        The jobs that waited for its end become due.
+        The jobs that waited for its end become due. It is noted *after* these commands, in the same round trip.
         """
-        pipe = self.redis.pipeline(transaction=False)
-        key = self.keys.audience(job_id)
-        if due := dict.fromkeys(followers, self.about_now()):
-            pipe.zadd(self.keys.due, due, xx=True)
-            pipe.delete(self.keys.followers(job_id))
-            pipe.publish(self.keys.wake, DUE)
-        for task_id in task_ids:
-            pipe.hset(key, task_id, TOLD)
-        pipe.expire(key, self.retention_s)
+        key, now = self.keys.audience(job_id), self.about_now()
+        commands = [*after]
+        if due := [part for follower in followers for part in (now, follower)]:
+            commands += [
+                ("ZADD", self.keys.due, "XX", *due), ("DEL", self.keys.followers(job_id)),
+                ("PUBLISH", self.keys.wake, DUE),
+            ]  # fmt: skip
+        commands += [("HSET", key, task_id, TOLD) for task_id in task_ids]
+        commands.append(("EXPIRE", key, self.retention_s))
         if everybody:
-            pipe.zrem(self.keys.due, job_id)
-        pipe.execute()
+            commands += [("ZREM", self.keys.due, job_id), ("DEL", self.keys.hand(job_id))]
+        together(self.redis, *commands)
 
     # lists
 
