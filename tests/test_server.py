@@ -1,12 +1,21 @@
 """The connection to Redis: each thread has its own, and none is used that is out of step."""
 
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from redis.exceptions import ResponseError
 
+from overcrank import server
+from overcrank.clip import Priority
 from overcrank.errors import ConfigError, StoreUnavailable
-from overcrank.server import check, connect
+from overcrank.lifecycle import State
+from overcrank.runtime import Runtime
+from overcrank.server import check, connect, together
+from overcrank.settings import Settings
+
+Configured = Callable[..., Settings]
 
 
 def test_a_thread_keeps_its_connection(server_url: str) -> None:
@@ -22,8 +31,9 @@ def test_a_thread_keeps_its_connection(server_url: str) -> None:
     assert not mine & others
 
 
-def test_a_closed_connection_is_opened_again(server_url: str) -> None:
+def test_a_closed_connection_is_opened_again(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that the server closed while it rested costs no call."""
+    monkeypatch.setattr(server, "JUST_USED", 0.0)
     redis = connect(server_url)
     before = redis.client_id()
     connect(server_url).execute_command("CLIENT", "KILL", "ID", before)
@@ -44,6 +54,31 @@ def test_an_unread_answer_is_not_taken_for_the_next(server_url: str, monkeypatch
             redis.echo("old")
 
     assert "new" == redis.echo("new")
+
+
+def test_commands_that_go_together_are_answered_in_order(server_url: str) -> None:
+    """Answers are read as redis-py reads them; one refusal among them is raised, and spoils nothing for the next."""
+    redis = connect(server_url)
+    answers = together(
+        redis, ("HSET", "together", "a", 1), ("HGETALL", "together"), ("EXPIRE", "together", 60, "NX"), ("GET", "no")
+    )
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        together(redis, ("GET", "together"), ("HSET", "together", "b", 2))
+
+    assert [1, {"a": "1"}, True, None] == answers
+    assert {"a": "1", "b": "2"} == redis.hgetall("together")
+    assert 1 == redis.delete("together")
+
+
+def test_a_lost_script_is_brought_again(server_url: str, configured: Configured) -> None:
+    """Where the server has forgotten a script's text, what goes along with it is run once more, and all is answered."""
+    runtime = Runtime(configured())
+    runtime.redis.script_flush()
+    answer, there = runtime.scripts.move(
+        "unknown", State.QUEUED, State.FAILED, Priority.BULK, {}, version=1, due_in_us=None, beside=[("ECHO", "here")]
+    )
+
+    assert (["stale", "unknown", "0"], "here") == (answer, there)
 
 
 @pytest.mark.parametrize(

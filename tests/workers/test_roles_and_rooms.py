@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kombu import Connection, Producer, Queue
+from kombu.transport.redis import Channel
 
 from overcrank import wire
 from overcrank.clip import Priority
@@ -130,3 +132,27 @@ def test_a_full_worker_that_moves_looks_again_soon(busy, monkeypatch):
     order.consume(2)
 
     assert [rooms.LOOK, rooms.LOOK_SOON, rooms.LOOK_SOON, rooms.LOOK] == [*waits, order.waits]
+
+
+def test_what_is_done_with_is_told_with_the_next_message(redis, server_url, monkeypatch):
+    """An acknowledged message stays noted until the next is received, or the queues are looked at; never longer."""
+    monkeypatch.setattr(Channel, "QoS", rooms.KeepPlace)
+    with Connection(server_url) as connection:
+        channel = connection.channel()
+        for number in range(3):
+            Producer(channel).publish(str(number), routing_key="together", declare=[Queue("together")])
+        first, second = (Queue("together", channel=channel).get() for _ in range(2))
+        noted = [redis.hlen("unacked")]
+        first.ack()
+        noted.append(redis.hlen("unacked"))
+        third = Queue("together", channel=channel).get()
+        noted += [redis.hlen("unacked"), redis.zcard("unacked_index")]
+        second.ack()
+        channel.qos.flush()
+        noted.append(redis.hlen("unacked"))
+        third.ack()
+    left = redis.hlen("unacked"), redis.zcard("unacked_index"), redis.llen("together")
+    redis.flushall()
+
+    assert [2, 2, 2, 2, 1] == noted
+    assert (0, 0, 0) == left
