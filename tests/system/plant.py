@@ -190,7 +190,7 @@ def fits(jobs: Iterable[Job], rate: float, burst: int) -> bool:
 
 def overtaking(meter: dict[str, Any], jobs: Iterable[Job]) -> float:
     """Return by how many seconds calls passed each other between us and the provider: on a busy machine it is much."""
-    sent = {job.id: job.moments["sent"] / SECOND for job in jobs}
+    sent = {job.id: max(job.moments["sent"], job.moments.get("resent", 0)) / SECOND for job in jobs}
     under_way = [charge["at"] - sent[charge["job_id"]] for charge in meter["charges"]]
     return max(under_way) - min(under_way)
 
