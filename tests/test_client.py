@@ -115,6 +115,7 @@ def test_a_slow_source_is_not_waited_for(client: Client) -> None:
 
 def test_a_fast_source_is_written_many_at_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The faster they come, the more are written in a round trip, up to a bound."""
+    monkeypatch.setattr("overcrank.entrance.FLUSH", 60.0)
     sizes: list[int] = []
     enter = client._entrance.enter
     monkeypatch.setattr(client._entrance, "enter", lambda batch: sizes.append(len(batch)) or enter(batch))
