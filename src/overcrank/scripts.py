@@ -191,7 +191,7 @@ class Scripts:
     ) -> Any:  # fmt: skip
         """Ask the gate for one job. *period* is what the caller believes in; the script checks it."""
         k = self.keys
-        return self._ask(
+        answer: Any = self._ask(
             "admit",
             [
                 k.job(job_id), k.attempt(attempt_id), k.limits, k.lane, k.caps, *k.books_of(project, period), k.journal,
@@ -204,6 +204,7 @@ class Scripts:
             ],
             beside,
         )  # fmt: skip
+        return [answer[0].split(" "), *answer[1:]] if beside else answer.split(" ")
 
     def release(self, project: str, job_ids: Sequence[str], *, period: Period, now: int | None = None) -> Sequence[str]:
         """Let go the first of a project's parked jobs, *job_ids* in their order, as far as there is room for them."""
