@@ -174,7 +174,7 @@ class Scripts:
     ) -> Sequence[str]:  # fmt: skip
         """Ask the gate for one job. *period* is what the caller believes in; the script checks it."""
         k = self.keys
-        answer: Sequence[str] = self._run["admit"](
+        answer: str = self._run["admit"](
             keys=[
                 k.job(job_id), k.attempt(attempt_id), k.limits, k.lane, k.caps, *k.books_of(project, period), k.journal,
                 k.holders, k.present, k.quotes, k.slots, k.due, k.open, k.counters, k.state(QUEUED, priority),
@@ -185,7 +185,7 @@ class Scripts:
                 *period, horizon_us, lease_us, patience_us, probe_us, window_ttl_s, _when(now),
             ],
         )  # fmt: skip
-        return answer
+        return answer.split(" ")
 
     def release(self, project: str, job_ids: Sequence[str], *, period: Period, now: int | None = None) -> Sequence[str]:
         """Let go the first of a project's parked jobs, *job_ids* in their order, as far as there is room for them."""

@@ -212,7 +212,7 @@ MUTANTS = [
     Mutant("rebuild", "redis.call('EXPIRE', KEYS[i], ARGV[at])", "", "a book that came back stays for ever"),
     Mutant("rebuild", "if num(ARGV[at + 3]) > now then", "if false then", "an attempt comes back without its slot"),
     # the gate
-    Mutant("admit", "held[1] == worker then return {'admitted'", "false then return {'admitted'", "no replay"),
+    Mutant("admit", "held[1] == worker then return answer", "false then return answer", "no replay"),
     Mutant("admit", "and held[1] == worker then", "then", "another worker is told that it may send"),
     Mutant("admit", "is[1] ~= 'queued' or is[3] ~= attempt_no", "is[1] ~= 'queued'", "an attempt of yesterday goes"),
     Mutant("admit", "if is[1] ~= 'queued' or is[3] ~= attempt_no then", "if false then", "every repetition is charged"),

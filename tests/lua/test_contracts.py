@@ -36,7 +36,7 @@ class Recorder:
 
         def run(keys: list[Any], args: list[Any], client: Any = None) -> Any:
             self.called[verb] = (keys, args)
-            return 0 if verb in {"leave", "renew", "allow", "trim"} else ["0", "0"]
+            return {"admit": "0 0"}.get(verb, 0 if verb in {"leave", "renew", "allow", "trim"} else ["0", "0"])
 
         return run
 

@@ -5,8 +5,8 @@
 --       21 parked 22 parks 23 afoot
 -- ARGV: 1 job_id 2 attempt_id 3 attempt_no 4 worker 5 project 6 urgent 7 quote 8 amount 9 start 10 length 11 day
 --       12 horizon_us 13 lease_us 14 patience_us 15 probe_us 16 window_ttl_s 17 now_us
--- RETURNS: {'admitted', now, version} | {'deferred', limit, retry_at, now} | {'parked', limit} | {'moved', state}
---          | {'window', start, length, day} | {'refused', cap, whose}
+-- RETURNS: 'admitted now version' | 'deferred limit retry_at now' | 'parked limit' | 'moved state'
+--          | 'window start length day' | 'refused cap whose'
 local job, attempt, limits, lane, caps, lane_window, lane_day = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local project_window, project_day, journal, holders, present = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local quotes, slots, due, open, counters, queued, admitted = KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17], KEYS[18], KEYS[19]
@@ -19,10 +19,10 @@ local now = clock(ARGV[17])
 local is = redis.call('HMGET', job, 'state', 'score', 'attempt_no', 'version', 'quote', 'parked_for')
 if is[1] ~= 'queued' or is[3] ~= attempt_no then
   local held = redis.call('HMGET', attempt, 'worker', 'admitted', 'state')
-  if is[1] == 'admitted' and is[3] == attempt_no and held[1] == worker then return {'admitted', held[2], is[4]} end -- a replay
+  if is[1] == 'admitted' and is[3] == attempt_no and held[1] == worker then return answer('admitted', held[2], is[4]) end -- a replay
   leave(holders, present, quotes, job_id)
-  if is[1] == 'parked' and is[3] == attempt_no then return {'parked', is[6]} end
-  return {'moved', is[1] or 'unknown'}
+  if is[1] == 'parked' and is[3] == attempt_no then return answer('parked', is[6] or '') end
+  return answer('moved', is[1] or 'unknown')
 end
 forget(holders, present, quotes, now)
 local function defer(limit, at)
@@ -30,13 +30,13 @@ local function defer(limit, at)
   redis.call('ZADD', holders, is[2], job_id)
   redis.call('HSET', quotes, job_id, int(urgent and -amount or amount))
   redis.call('ZADD', present, int(math.min(at, now + patience_us) + 300000), job_id) -- somewhat late is still there
-  return {'deferred', limit, int(at), int(now)}
+  return answer('deferred', limit, int(at), int(now))
 end
 
 local pace = pacing(lane, limits, now)
 if not pace.set or pace.length <= 0 then return defer('no-limits', now + 1000000) end -- fail closed
 local other = another_window(pace.length, start, length, day, now)
-if other then return other end
+if other then return answer(unpack(other)) end
 local books = {lane_window, lane_day, project_window, project_day}
 local found = budgets(lane, caps, journal, books, project)
 if not found[1].cap then return defer('no-limits', now + 1000000) end
@@ -44,14 +44,14 @@ if found.lost then return defer('books-lost', now + 2000000) end
 local cap, whose = beyond(found, quote)
 if cap then
   leave(holders, present, quotes, job_id)
-  return {'refused', int(cap), whose}
+  return answer('refused', int(cap), whose)
 end
 for i = 1, 4 do amount = math.max(quote, math.min(amount, found[i].most or amount)) end
 local limit = project_limit(found, parked, afoot, job_id, amount, num(is[2]))
 if limit then
   leave(holders, present, quotes, job_id)
   park(job, queued, parked_jobs, parked, parks, {id = job_id, project = project, score = is[2], amount = amount, limit = limit}, now)
-  return {'parked', limit}
+  return answer('parked', limit)
 end
 
 if found.paused then return defer('paused', now + 2000000) end
@@ -86,4 +86,4 @@ redis.call('ZADD', admitted, int(now), job_id)
 redis.call('ZADD', due, int(now + lease_us), job_id)
 redis.call('HINCRBY', counters, 'waiting_cost', int(-num(is[5])))
 redis.call('XADD', journal, '*', 'entry', 'reserve', 'attempt', attempt_id, 'epoch', found.epoch, unpack(reserved))
-return {'admitted', int(now), int(version)}
+return answer('admitted', int(now), int(version))
