@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import log10
 from xml.sax.saxutils import escape
 
-COLOURS = ("#1b6ca8", "#d1495b", "#5a9367", "#edae49", "#7d5ba6", "#444444")
+COLOURS = ("#1b6ca8", "#d1495b", "#5a9367", "#edae49", "#7d5ba6", "#444444", "#3bb3a9", "#b07d3c")
+IN_A_ROW = 4
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 320, 70, 70, 40
 
 
@@ -16,10 +17,11 @@ def _frame(title: str, body: Sequence[str], names: Sequence[str]) -> str:
         *body,
     ]
     for place, name in enumerate(names):
-        x = LEFT + place * (WIDTH - LEFT) // max(3, len(names))
+        x = LEFT + place % IN_A_ROW * (WIDTH - LEFT) // max(3, min(IN_A_ROW, len(names)))
+        y = HEIGHT - 36 + place // IN_A_ROW * 16
         colour = COLOURS[place % len(COLOURS)]
-        parts.append(f'<rect x="{x}" y="{HEIGHT - 22}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 14}" y="{HEIGHT - 13}" font-size="10">{escape(name)}</text>')
+        parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 14}" y="{y + 9}" font-size="10">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
