@@ -31,6 +31,24 @@ def test_a_thread_keeps_its_connection(server_url: str) -> None:
     assert not mine & others
 
 
+def test_every_thread_of_a_large_worker_has_a_connection(server_url: str) -> None:
+    """A hundred threads that each keep one are all answered."""
+    redis, there, heard = connect(server_url), threading.Barrier(100), []
+
+    def call() -> None:
+        heard.append(redis.client_id())
+        there.wait(60)  # nobody goes, and gives a connection back, before all have one
+        heard.append(redis.client_id())
+
+    threads = [threading.Thread(target=call) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (200, 100) == (len(heard), len(set(heard)))
+
+
 def test_a_closed_connection_is_opened_again(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that the server closed while it rested costs no call."""
     monkeypatch.setattr(server, "JUST_USED", 0.0)

@@ -23,6 +23,9 @@ Server = Any
 TIMEOUT = 10.0
 """Seconds for one answer. redis-py's default of ten silent repeats would apply a write twice (measured)."""
 
+MOST = 4096
+"""Connections of a client at the most. A thread keeps one, and a worker of 1,000 slots has 1,500 threads and more."""
+
 OLDEST = (7, 0)
 """The first version that has all we use: `EXPIRE ... NX` came with it."""
 
@@ -142,7 +145,7 @@ def direct(pool: Any) -> Server:
     return _Direct(connection_pool=pool)
 
 
-def connect(url: str, pool_size: int = 64) -> Server:
+def connect(url: str, pool_size: int = MOST) -> Server:
     """Return a client for *url*; it connects on first use, so it may be made before a fork and used after.
 
     Raises:
