@@ -39,7 +39,7 @@ def measure(queued: int, flying: int, jobs: int) -> dict[str, float]:
             pass
         for role in ("urgent", "wait", "fetch"):
             house.start("overcrank", "worker", "--role", role, "--slots", "16", "--name", role, ready="ready: ")
-        client.wait(client.submit("the first one warms up", priority="urgent"), timeout=60)
+        client.wait(client.submit({"prompt": "the first one warms up", "mode": "plain"}, priority="urgent"), timeout=60)
         latency = [_one(client, n) for n in range(20)]
         house.redis.config_resetstat()
         with Watch([process.pid for process in house.processes]) as watch:
@@ -57,7 +57,7 @@ def measure(queued: int, flying: int, jobs: int) -> dict[str, float]:
 
 def _one(client: Client, n: int) -> float:
     begun = time.monotonic()
-    client.wait(client.submit(f"alone {n}", priority="urgent"), timeout=60)
+    client.wait(client.submit({"prompt": f"alone {n}", "mode": "plain"}, priority="urgent"), timeout=60)
     return time.monotonic() - begun
 
 
