@@ -47,7 +47,7 @@ def bring(job: Job, there: Completed | None = None) -> None:
         process.turnstile.enter(alone=job.runs > 0, patience=PATIENCE) as admitted,
     ):
         if runs is not None and not admitted:
-            process.tools.jobs.look_again(job, 1.0)
+            process.tools.jobs.look_again(job, 1.0, runs=job.runs)  # this one did not begin; a suspect stays one
         elif runs is not None:
             with process.hand(job.id, State.FOLLOWING, State.UNDELIVERED, State.FETCHED):
                 seen = replace(job, runs=runs) if counted else job
