@@ -115,6 +115,17 @@ def test_the_same_bytes_are_kept_once(store) -> None:
     assert (True, [b"film"], 0) == (first.samefile(second), contents(store), first.stat().st_mode & 0o222)
 
 
+def test_contents_on_another_disk_keep_nobody_from_a_clip(store, tmp_path) -> None:
+    """Somebody has put the folder of contents elsewhere, by a link: the clip is kept, as its own copy at the worst."""
+    (tmp_path / "elsewhere").mkdir()
+    store.keep(staged(store), NAME)
+    [folder] = (store.root / ".contents").iterdir()
+    store.remove(NAME)
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert b"film" == Path(store.keep(staged(store), NAME).removeprefix("file://")).read_bytes()
+
+
 def test_a_content_goes_with_its_last_name(store) -> None:
     """Removing one job's files leaves the other's; with that, the bytes are gone too."""
     store.keep(staged(store), NAME, {"job": JOB})

@@ -32,7 +32,8 @@ def share(
     """
     content = _content(root, sha256 or checksum(place))
     with contextlib.suppress(OSError):  # a disk without links, or with too many of them: a copy does no harm
-        folder(content.parent)
+        if not content.parent.is_dir():
+            folder(content.parent)
         there = content.exists()
         if there and not content.samefile(place):
             if filecmp.cmp(content, place, shallow=False):
