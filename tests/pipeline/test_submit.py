@@ -251,6 +251,24 @@ def test_one_name_for_two_jobs_is_noticed(bench: Bench) -> None:
     assert f"attempt {first.id}.1 has already" in bench.finish(second.id).evidence
 
 
+def test_one_name_for_two_jobs_is_noticed_where_an_answer_was_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written, and the server was away before it said so: the second try compares the names all the same."""
+    bench.start(said=answers.Accepted("G", eta=9.0))
+    really, lost = bench.jobs.bought, ["cut"]
+
+    def bought(*given: Any, **more: Any) -> Any:
+        answer = really(*given, **more)
+        if lost:
+            raise RedisError(lost.pop())
+        return answer
+
+    monkeypatch.setattr(bench.jobs, "bought", bought)
+    job, outcome = bench.start(said=answers.Accepted("G", eta=9.0))
+    assert (Next("wait"), [], True) == (outcome, lost, "has already" in job.evidence)
+
+
 @pytest.mark.parametrize("end", ["cancelled", "too late"])
 def test_an_end_before_it_is_sent_counts_what_was_paid_before(bench: Bench, end: str) -> None:
     """A job that was charged for an attempt in doubt and is queued again has cost that, however it ends."""

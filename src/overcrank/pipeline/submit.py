@@ -123,28 +123,23 @@ def accepted(job: Job, tools: Tools, answer: answers.Accepted, *, goes_on: bool 
     if now and goes_on:
         seen["runs"] = "1"  # that look is counted here
     url = answer.status_url or ""  # what has a query may be signed: the id leads there as well
-    fields = {"generation_id": answer.generation_id, "status_url": "" if "?" in url else url, **seen}
-    moved = written(job, tools, tools.lease if now else wait, fields)
+    fields = {"status_url": "" if "?" in url else url, **seen}
+    moved = written(job, tools, answer.generation_id, tools.lease if now else wait, fields)
     return Done("moved") if moved is None else Next("wait", moved, now=now)
 
 
-def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Job | None:
-    """Write under which name the provider has the job, for as long as this process lives: nobody else knows it.
+def written(job: Job, tools: Tools, name: str, due_in: float, fields: dict[str, Any]) -> Job | None:
+    """Write under which *name* the provider has the job, for as long as this process lives: nobody else knows it.
 
     Whoever found the job in doubt meanwhile did not know it either. Return the job, or None where it went on without.
     """
-    name = fields.pop("generation_id")
     for tried in range(1, ID_TRIES + 1):
         try:
             assumed: dict[str, Any] = (
                 {"assumed": 0, "cost": ""} if job.assumed else {}
             )  # booked as charged, and found after all
             moved, first = tools.jobs.bought(job, name, due_in=due_in, **fields, **assumed)
-            if moved:
-                if first != moved.attempt:
-                    same_name(moved, tools, first)
-                return moved
-            now = tools.jobs.get(job.id)
+            now = moved or tools.jobs.get(job.id)
         except OUTAGE as error:
             if tried == ID_TRIES:
                 raise
@@ -153,10 +148,12 @@ def written(job: Job, tools: Tools, due_in: float, fields: dict[str, Any]) -> Jo
                 logger.log(logging.ERROR, "%s: %s", said, type(error).__name__)  # the traceback would tell nothing
             tools.clock.sleep(ID_EVERY)
             continue
-        if now.attempt != job.attempt or now.state not in {State.SUBMITTING, State.IN_DOUBT}:
+        if moved or now.attempt != job.attempt or now.state not in {State.SUBMITTING, State.IN_DOUBT}:
             break
         job = now
     if now.attempt == job.attempt and now.generation_id == name and now.state is State.GENERATING:
+        if first != now.attempt:
+            same_name(now, tools, first)
         return now
     if now.generation_id != name:
         logger.error("job %s was bought as %s, and had gone on without it", job.id, clean(repr(name)))
