@@ -12,7 +12,7 @@ from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
 
 from overcrank import wire
-from overcrank.server import Command, Server, direct, together
+from overcrank.server import OUTAGE, Command, Server, direct, together
 
 LOOK, LOOK_SOON = 0.2, 0.02
 """Seconds until the queues are looked at anew: at rest, and where a seat that is taken may be free at any moment."""
@@ -140,7 +140,7 @@ class KeepPlace(redis.QoS):  # type: ignore[misc]
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """Return what is not done with, as the channel closes."""
-        with suppress(*self.channel.connection_errors):
+        with suppress(*self.channel.connection_errors, *OUTAGE):  # what is told of in vain only comes twice
             self.flush()
         super().restore_unacked_once(stderr)
 
