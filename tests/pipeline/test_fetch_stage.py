@@ -35,6 +35,7 @@ def test_a_clip_is_stored_described_and_handed_over(bench: Bench) -> None:
     sides = [json.loads(side.read_text()) for side in path.parent.glob(f"{job.id}*.json")]
     assert [(job.id, SHA256, "a ball falls")] == [(s["job_id"], s["sha256"], s["request"]["prompt"]) for s in sides]
     assert {"created", "admitted", "sent", "accepted", "completed", "fetched", "ended"} <= set(result["timings"])
+    assert [result["timings"]] == [side["timings"] for side in sides]
     assert "sig=" not in json.dumps(result) + json.dumps(sides)
     assert [] == [left for left in (bench.settings.data_dir / "clips").rglob("*.part*") if left.is_file()]
 

@@ -76,6 +76,16 @@ def test_a_paid_call_that_stops_two_workers_is_not_made_a_third_time(bench: Benc
     assert (1, State.DISCARDED, (0, 0), []) == (len(sent), job.state, bench.money(), bench.slots())
 
 
+@pytest.mark.parametrize(("eta", "runs"), [(0.0, 1), (9.0, 0)])
+def test_the_look_that_follows_the_call_at_once_counts_until_it_comes_back(bench: Bench, eta: float, runs: int) -> None:
+    """Whoever sent a clip that is ready at once looks at it too; where nobody does yet, nothing is counted."""
+    job, _ = bench.start(said=answers.Accepted("g", eta=eta))
+    begun = job.runs
+    bench.say("status", answers.Running(10))
+    flow.attend(job, bench.tools, counted=True)
+    assert (runs, 0) == (begun, bench.jobs.get(job.id).runs)
+
+
 def test_runs_that_come_back_do_not_count(bench: Bench) -> None:
     """A vendor that fails to deliver three times stops no worker, and the clip comes home in the end."""
     from overcrank.providers.base import Expired

@@ -134,3 +134,11 @@ def test_who_waits_is_told_once(jobs: Jobs) -> None:
     assert {"t1": None, "t2": {}} == jobs.audience(job_id)
     assert 0 == jobs.redis.zcard(jobs.keys.due)
     assert jobs.redis.ttl(jobs.keys.audience(job_id)) > 0
+
+
+@pytest.mark.parametrize(("everybody", "left"), [(True, 0), (False, 1)])
+def test_the_bytes_are_in_nobodys_hand_once_all_are_told(jobs: Jobs, everybody: bool, left: int) -> None:
+    """Whoever has handed the result to all gives them back with it; where somebody is still to be told, he has them."""
+    assert 0 == jobs.grip("a", "anna", 5000, counted=False)
+    jobs.told("a", [], everybody=everybody)
+    assert left == jobs.redis.exists(jobs.keys.hand("a"))
