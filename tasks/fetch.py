@@ -41,19 +41,18 @@ def bring(job: Job, there: Completed | None = None) -> None:
     """Bring a clip home, from where the provider has just said it is, and hand over its result."""
     process = current()
     outcome: Outcome = Done("somebody else is at it")
-    counted = job.state is State.UNDELIVERED
-    with (
-        process.only(job.id, counted=counted) as runs,
-        process.turnstile.enter(alone=job.runs > 0, patience=PATIENCE) as admitted,
-    ):
-        if runs is not None and not admitted:
-            process.tools.jobs.look_again(job, 1.0, runs=job.runs)  # this one did not begin; a suspect stays one
-        elif runs is not None:
-            with process.hand(job.id, State.FOLLOWING, State.UNDELIVERED, State.FETCHED):
-                seen = replace(job, runs=runs) if counted else job
-                outcome = flow.deliver(seen, process.tools, there, counted=counted)
-            if isinstance(outcome, Ended):
-                announce(outcome.job or process.tools.jobs.get(job.id))
+    with process.turnstile.enter(alone=job.runs > 0, patience=PATIENCE) as admitted:
+        # only who has a place is counted: a death while it waits for one says nothing about the job
+        counted = admitted and job.state is State.UNDELIVERED
+        with process.only(job.id, counted=counted) as runs:
+            if runs is not None and not admitted:
+                process.tools.jobs.look_again(job, 1.0, runs=job.runs)  # a suspect stays one
+            elif runs is not None:
+                with process.hand(job.id, State.FOLLOWING, State.UNDELIVERED, State.FETCHED):
+                    seen = replace(job, runs=runs) if counted else job
+                    outcome = flow.deliver(seen, process.tools, there, counted=counted)
+                if isinstance(outcome, Ended):
+                    announce(outcome.job or process.tools.jobs.get(job.id))
     if outcome == Next("enter"):  # nobody has its film, so it is made for it
         send(app, job.id, job.clip, job.quote)
         process.tools.jobs.sent([job.id])
