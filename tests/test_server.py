@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from redis.exceptions import ResponseError
+from redis.exceptions import DataError, ResponseError
 
 from overcrank import server
 from overcrank.clip import Priority
@@ -86,6 +86,21 @@ def test_commands_that_go_together_are_answered_in_order(server_url: str) -> Non
     assert [1, {"a": "1"}, True, None] == answers
     assert {"a": "1", "b": "2"} == redis.hgetall("together")
     assert 1 == redis.delete("together")
+
+
+def test_a_command_of_two_words_is_one(server_url: str) -> None:
+    """redis-py names some commands by two words, which the server wants one by one."""
+    redis = connect(server_url)
+    assert redis.client_id() == redis.execute_command("CLIENT ID")
+
+
+def test_what_can_not_be_sent_is_named(server_url: str) -> None:
+    """An argument that is no text and no number is refused before anything leaves, and spoils nothing for the next."""
+    redis = connect(server_url)
+    with pytest.raises(DataError, match="SET has an argument that is neither text nor number"):
+        together(redis, ("SET", "unsent", "a"), ("SET", "unsent", None))
+
+    assert None is redis.get("unsent")
 
 
 def test_a_lost_script_is_brought_again(server_url: str, configured: Configured) -> None:

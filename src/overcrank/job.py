@@ -1,8 +1,9 @@
 """A job: one requested clip, as our record of it says."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field
+from dataclasses import fields as fields_of
 from functools import cached_property
 from typing import Any
 
@@ -215,65 +216,80 @@ class Job:
         }
 
 
+def _number(text: str) -> int:
+    return int(text or 0)
+
+
+def _number_or_none(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _flag(text: str) -> bool:
+    return text == "1"
+
+
+def _text_or_none(text: str) -> str | None:
+    return text or None
+
+
+def _json_or_none(text: str) -> Any:
+    return json.loads(text) if text else None
+
+
+def _books(text: str) -> tuple[str, str, str, str] | None:
+    keys = text.split()
+    return (keys[0], keys[1], keys[2], keys[3]) if len(keys) == 4 else None
+
+
+READ: Mapping[str, Callable[[str], Any]] = {
+    "state": State, "version": int, "priority": Priority, "project": str, "quote": int, "request": str,
+    "attempt_no": int, "tries": int, "tried": _number, "deaths": int, "runs": int, "resends": _number,
+    "resent": _number, "replaying": _flag, "rejected": _flag, "missed": _number, "missed_since": _number,
+    "sent_to": str, "model": str, "evidence": str, "assumed": _flag, "amount": _number, "cost": _number_or_none,
+    "paid": _number, "own_risk": _flag, "books": _books, "generation_id": _text_or_none, "status_url": _text_or_none,
+    "progress": lambda text: float(text) if text else None, "note": str, "file": _json_or_none,
+    "checked": _json_or_none, "spoilt": _json_or_none, "leader": str, "source": str, "saved": _number_or_none,
+    "background": str, "share": _number_or_none, "shared": _number,
+}  # fmt: skip
+"""How each field of a record is read that has an attribute of its own; what is missing has the attribute's default."""
+
+NEEDED = ("state", "version", "priority", "project", "quote", "request", "attempt_no", "tries")
+"""What every record has."""
+
+DEFAULTS = {one.name: one.default for one in fields_of(Job) if one.default is not MISSING}
+
+
 def read_job(job_id: str, stored: Mapping[str, str], waiting: Waiting | None = None) -> Job:
     """Return the job that a stored record describes."""
-    kind, message = stored.get("error_kind"), stored.get("error", "")
-    return Job(
-        id=job_id,
-        state=State(stored["state"]),
-        version=int(stored["version"]),
-        priority=Priority(stored["priority"]),
-        project=stored["project"],
-        quote=int(stored["quote"]),
-        request=stored["request"],
-        attempt_no=int(stored["attempt_no"]),
-        tries=int(stored["tries"]),
-        tried=int(stored.get("tried") or 0),
-        deaths=int(stored.get("deaths", 0)),
-        runs=int(stored.get("runs", 0)),
-        resends=int(stored.get("resends") or 0),
-        resent=int(stored.get("resent") or 0),
-        replaying=stored.get("replaying") == "1",
-        rejected=stored.get("rejected") == "1",
-        missed=int(stored.get("missed") or 0),
-        missed_since=int(stored.get("missed_since") or 0),
-        sent_to=stored.get("sent_to", ""),
-        model=stored.get("model", ""),
-        evidence=stored.get("evidence", ""),
-        assumed=stored.get("assumed") == "1",
-        amount=int(stored.get("amount") or 0),
-        cost=int(stored["cost"]) if stored.get("cost") else None,
-        paid=int(stored.get("paid") or 0),
-        own_risk=stored.get("own_risk") == "1",
-        books=_books(stored.get("books")),
-        generation_id=stored.get("generation_id") or None,
-        status_url=stored.get("status_url") or None,
-        error=(kind, message) if kind else None,
-        progress=float(stored["progress"]) if stored.get("progress") else None,
-        note=stored.get("note"),
-        moments={name: int(stored[name]) for name in MOMENTS if name in stored},
-        file=json.loads(stored["file"]) if stored.get("file") else None,
-        checked=json.loads(stored["checked"]) if stored.get("checked") else None,
-        spoilt=json.loads(stored["spoilt"]) if stored.get("spoilt") else None,
-        leader=stored.get("leader", ""),
-        source=stored.get("source", ""),
-        saved=int(stored["saved"]) if stored.get("saved") else None,
-        background=stored.get("background", ""),
-        share=int(stored["share"]) if stored.get("share") else None,
-        shared=int(stored.get("shared") or 0),
-        stored=stored,
-        waiting=waiting,
-    )
+    for name in NEEDED:
+        stored[name]
+    return _made({**DEFAULTS, "id": job_id}, stored, stored, waiting)
 
 
 def changed_job(job: Job, waiting: Waiting | None = None, **fields: Any) -> Job:
     """Return a job as it is after *fields* of its record were written."""
-    changed = read_job(job.id, {**job.stored, **{name: str(value) for name, value in fields.items()}}, waiting)
-    if "clip" in vars(job) and changed.request == job.request:
-        vars(changed)["clip"] = job.clip  # reading it again would tell nothing new
-    return changed
+    written = {name: str(value) for name, value in fields.items()}
+    values = dict(vars(job))  # the clip among them, once it was read: reading it again would tell nothing new
+    if written.get("request", job.request) != job.request:
+        values.pop("clip", None)
+    return _made(values, written, {**job.stored, **written}, waiting)
 
 
-def _books(stored: str | None) -> tuple[str, str, str, str] | None:
-    keys = (stored or "").split()
-    return (keys[0], keys[1], keys[2], keys[3]) if len(keys) == 4 else None
+def _made(values: dict[str, Any], read: Mapping[str, str], stored: Mapping[str, str], waiting: Waiting | None) -> Job:
+    """Return a job with these *values* of its attributes, and those that are to be *read*.
+
+    Its attributes are set without its constructor, which takes longer than to read them all.
+    """
+    for name, text in read.items():
+        if reads := READ.get(name):
+            values[name] = reads(text)
+    kind = stored.get("error_kind")
+    values |= {
+        "error": (kind, stored.get("error", "")) if kind else None,
+        "moments": {name: int(stored[name]) for name in MOMENTS if name in stored},
+        "stored": stored,
+        "waiting": waiting,
+    }
+    job = object.__new__(Job)
+    vars(job).update(values)
+    return job

@@ -120,20 +120,19 @@ class Scripts:
         self.keys, self._redis = keys, redis
         self._run = {verb: redis.register_script(source(verb)) for verb in VERBS}
 
-    def _ask(self, verb: str, keys: list[str], args: list[Any], beside: Sequence[Command]) -> Any:
+    def _ask(self, verb: str, keys: list[str], args: list[Any], beside: Sequence[Command] = ()) -> Any:
         """Run a verb and return its answer; with commands *beside* it, a list of all answers, in one round trip.
 
         Where the server has lost the script's text all are run once more: each may come twice.
         """
         script = self._run[verb]
-        if not beside:
-            return script(keys=keys, args=args)
         command = ("EVALSHA", script.sha, len(keys), *keys, *args)
         try:
-            return together(self._redis, command, *beside)
+            answers = together(self._redis, command, *beside)
         except NoScriptError:
             self._redis.script_load(script.script)
-            return together(self._redis, command, *beside)
+            answers = together(self._redis, command, *beside)
+        return answers if beside else answers[0]
 
     def enter(
         self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
@@ -157,7 +156,7 @@ class Scripts:
         ]  # fmt: skip
         script = self._run["enter"]
         if client is None:
-            return script(keys=keys, args=args)
+            return self._ask("enter", keys, args)
         if len(client):  # the first brings the text, which is cheaper than to ask whether the server knows it
             return client.evalsha(script.sha, len(keys), *keys, *args)
         return client.eval(script.script, len(keys), *keys, *args)
@@ -168,20 +167,21 @@ class Scripts:
     ) -> Sequence[str]:  # fmt: skip
         """Have a follower whose leader is *gone* lead and be queued, or follow who leads by now."""
         k = self.keys
-        answer: Sequence[str] = self._run["lead"](
-            keys=[
+        answer: Sequence[str] = self._ask(
+            "lead",
+            [
                 k.job(job_id), k.film(sharing.film), k.film(sharing.alike), k.job(sharing.leader),
                 k.followers(sharing.leader), k.state(QUEUED, priority), k.state(FOLLOWING, ANY), k.unsent, k.due,
                 k.counters,
             ],
-            args=[job_id, version, gone, sharing.leader, share_ttl_s, look_us, _when(now)],
+            [job_id, version, gone, sharing.leader, share_ttl_s, look_us, _when(now)],
         )  # fmt: skip
         return answer
 
     def take(self, job_id: str, background: str, cost: int) -> Sequence[str]:
         """Book a job's part of what its background cost."""
         keys = [self.keys.job(job_id), self.keys.job(background)]
-        answer: Sequence[str] = self._run["take"](keys=keys, args=[cost])
+        answer: Sequence[str] = self._ask("take", keys, [cost])
         return answer
 
     def admit(
@@ -209,20 +209,21 @@ class Scripts:
     def release(self, project: str, job_ids: Sequence[str], *, period: Period, now: int | None = None) -> Sequence[str]:
         """Let go the first of a project's parked jobs, *job_ids* in their order, as far as there is room for them."""
         k = self.keys
-        answer: Sequence[str] = self._run["release"](
-            keys=[
+        answer: Sequence[str] = self._ask(
+            "release",
+            [
                 k.parked(project), k.parks, k.afoot(project), k.caps, k.lane, k.limits, k.journal,
                 *k.books_of(project, period), k.state(PARKED, ANY), k.unsent,
                 *(k.state(QUEUED, priority) for priority in Priority), *(k.job(job_id) for job_id in job_ids),
             ],
-            args=[project, *period, _when(now), *job_ids],
+            [project, *period, _when(now), *job_ids],
         )  # fmt: skip
         return answer
 
     def leave(self, job_id: str) -> int:
         """Take a job from among those that ask the gate."""
         k = self.keys
-        return int(self._run["leave"](keys=[k.holders, k.present, k.quotes], args=[job_id]))
+        return int(self._ask("leave", [k.holders, k.present, k.quotes], [job_id]))
 
     def claim(
         self, job_id: str, attempt_id: str, *, project: str, worker: str, period: Period, permit_us: int, lease_us: int,
@@ -233,12 +234,13 @@ class Scripts:
         *period* is what the caller believes in; the script checks it.
         """
         k = self.keys
-        answer: Sequence[str] = self._run["claim"](
-            keys=[
+        answer: Sequence[str] = self._ask(
+            "claim",
+            [
                 k.job(job_id), k.attempt(attempt_id), k.due, k.state(ADMITTED, ANY), k.state(SUBMITTING, ANY), k.lane,
                 k.limits, *k.books_of(project, period),
             ],
-            args=[job_id, attempt_id, worker, *period, permit_us, lease_us, sent_to, model, body, _when(now)],
+            [job_id, attempt_id, worker, *period, permit_us, lease_us, sent_to, model, body, _when(now)],
         )  # fmt: skip
         return answer
 
@@ -276,8 +278,8 @@ class Scripts:
     ) -> Sequence[str]:  # fmt: skip
         """Set when to look at a job again (None: leave that) and what was seen, if it is still in *state*."""
         k, due = self.keys, "" if due_in_us is None else due_in_us
-        answer: Sequence[str] = self._run["look"](
-            keys=[k.job(job_id), k.due], args=[job_id, state, version, due, _when(now), *_flat(fields)]
+        answer: Sequence[str] = self._ask(
+            "look", [k.job(job_id), k.due], [job_id, state, version, due, _when(now), *_flat(fields)]
         )
         return answer
 
@@ -287,30 +289,32 @@ class Scripts:
     ) -> Sequence[str]:  # fmt: skip
         """Book what an attempt came to: *cost* µ$ in all, and whether its reservation and its slot stay."""
         k = self.keys
-        answer: Sequence[str] = self._run["settle"](
-            keys=[k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, *books],
-            args=[attempt_id, state, cost, version, int(keep), int(free), *keep_for, _when(now)],
+        answer: Sequence[str] = self._ask(
+            "settle",
+            [k.attempt(attempt_id), k.slots, k.journal, k.open, k.wake, *books],
+            [attempt_id, state, cost, version, int(keep), int(free), *keep_for, _when(now)],
         )  # fmt: skip
         return answer
 
     def due(self, most: int, lease_us: int, now: int | None = None) -> list[str]:
         """Take up to *most* jobs that somebody must look at now."""
-        found: list[str] = self._run["due"](keys=[self.keys.due], args=[most, lease_us, _when(now)])
+        found: list[str] = self._ask("due", [self.keys.due], [most, lease_us, _when(now)])
         return found[1:]
 
     def grip(self, job_id: str, worker: str, lease_ms: int, *, counted: bool) -> int:
         """Take a job's bytes in hand; return -1 where another has them, else how many runs have not come back."""
         keys = [self.keys.hand(job_id), self.keys.job(job_id)]
-        return int(self._run["grip"](keys=keys, args=[worker, lease_ms, int(counted)]))
+        return int(self._ask("grip", keys, [worker, lease_ms, int(counted)]))
 
     def renew(self, worker: str, lease_us: int, in_hand: Iterable[tuple[str, State]], now: int | None = None) -> int:
         """Say that a worker is alive, and which jobs it has in hand in which state."""
         jobs = list(in_hand)
         k = self.keys
         return int(
-            self._run["renew"](
-                keys=[k.workers, k.due, *(k.job(job_id) for job_id, _ in jobs)],
-                args=[worker, lease_us, _when(now), *(part for pair in jobs for part in pair)],
+            self._ask(
+                "renew",
+                [k.workers, k.due, *(k.job(job_id) for job_id, _ in jobs)],
+                [worker, lease_us, _when(now), *(part for pair in jobs for part in pair)],
             )
         )
 
@@ -320,12 +324,12 @@ class Scripts:
         The rate is in millionths of the full one.
         """
         k = self.keys
-        until, ppm = self._run["cool"](keys=[k.lane, k.limits, k.slots], args=[wait_us, admitted_us, kind, _when(now)])
+        until, ppm = self._ask("cool", [k.lane, k.limits, k.slots], [wait_us, admitted_us, kind, _when(now)])
         return int(until), int(ppm)
 
     def retry(self, price: int) -> bool:
         """Take credit for a retry from the lane; tell whether there was any."""
-        return bool(self._run["retry"](keys=[self.keys.lane], args=[price]))
+        return bool(self._ask("retry", [self.keys.lane], [price]))
 
     def heard(
         self, attempt_id: str, *, good: bool, admitted_us: int, threshold: int, pause_us: int, longest_us: int,
@@ -333,9 +337,10 @@ class Scripts:
     ) -> Sequence[str]:  # fmt: skip
         """Tell the breaker what came of a call."""
         k = self.keys
-        answer: Sequence[str] = self._run["heard"](
-            keys=[k.lane, k.wake],
-            args=[attempt_id, int(good), admitted_us, threshold, pause_us, longest_us, _when(now)],
+        answer: Sequence[str] = self._ask(
+            "heard",
+            [k.lane, k.wake],
+            [attempt_id, int(good), admitted_us, threshold, pause_us, longest_us, _when(now)],
         )
         return answer
 
@@ -348,12 +353,13 @@ class Scripts:
         *version* is the job's as the caller knows it, and *books* those the caller believes the attempt to be in.
         """
         k = self.keys
-        answer: Sequence[str] = self._run["resend"](
-            keys=[
+        answer: Sequence[str] = self._ask(
+            "resend",
+            [
                 k.limits, k.lane, k.caps, k.journal, k.job(job_id), k.attempt(attempt_id), k.slots, k.open,
                 *k.books_of(project, period), *books,
             ],
-            args=[attempt_id, version, project, *period, horizon_us, probe_us, window_ttl_s, _when(now)],
+            [attempt_id, version, project, *period, horizon_us, probe_us, window_ttl_s, _when(now)],
         )  # fmt: skip
         return answer
 
@@ -366,9 +372,10 @@ class Scripts:
         k = self.keys
         given = {name: "" if value is None else value for name, value in values.items()}
         return int(
-            self._run["allow"](
-                keys=[allowed, k.journal, k.wake, k.lane],
-                args=[layer, entry, _when(now), *_flat(given)],
+            self._ask(
+                "allow",
+                [allowed, k.journal, k.wake, k.lane],
+                [layer, entry, _when(now), *_flat(given)],
             )
         )
 
@@ -381,9 +388,10 @@ class Scripts:
         *higher* changes nothing where the cap that counts is as high already. The script checks the period.
         """
         k = self.keys
-        answer: Sequence[str] = self._run["grant"](
-            keys=[k.lane, k.limits, k.caps, k.journal, k.wake, *k.books_of(project, period)],
-            args=[
+        answer: Sequence[str] = self._ask(
+            "grant",
+            [k.lane, k.limits, k.caps, k.journal, k.wake, *k.books_of(project, period)],
+            [
                 place, project, *period, "" if amount is None else amount, int(higher), window_ttl_s, _when(now),
             ],
         )  # fmt: skip
@@ -397,11 +405,7 @@ class Scripts:
         k = self.keys
         places = {k.caps: 3, k.limits: 4}
         flat = [part for allowed, *word in words for part in (places[allowed], *word)]
-        return int(
-            self._run["trim"](
-                keys=[k.journal, k.lane, k.caps, k.limits], args=[first_entry, keep_from, since_us, *flat]
-            )
-        )
+        return int(self._ask("trim", [k.journal, k.lane, k.caps, k.limits], [first_entry, keep_from, since_us, *flat]))
 
     def rebuild(
         self, last_entry: str, epoch: int, restored: Mapping[str, Restored], *, debt_us: int, window: str = "",
@@ -419,8 +423,9 @@ class Scripts:
                 *(opened or ("", 0, 0)),
                 json.dumps([*map(str, _flat(fields))]),
             ]
-        answer: Sequence[str] = self._run["rebuild"](
-            keys=[k.lane, k.journal, k.open, k.slots, k.wake, k.caps, k.limits, *restored],
-            args=[last_entry, epoch, debt_us, window, day, _when(now), *flat],
+        answer: Sequence[str] = self._ask(
+            "rebuild",
+            [k.lane, k.journal, k.open, k.slots, k.wake, k.caps, k.limits, *restored],
+            [last_entry, epoch, debt_us, window, day, _when(now), *flat],
         )
         return answer

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from hiredis import pack_command
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import DataError, RedisError, ResponseError
 from redis.retry import Retry
 
 from .errors import ConfigError, StoreUnavailable
@@ -79,7 +80,8 @@ class _Direct(Redis):
     """Sends a command and reads its answer, and no more.
 
     redis-py's own way counts, times and wraps each call in a retry of which there is none here; that is half of what a
-    call costs (19 and 10 microseconds on one core, redis-py 8.1).
+    call costs (19 and 10 microseconds on one core, redis-py 8.1). And it looks at each argument before hiredis does
+    (90 and 19 microseconds for a script with forty of them).
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -90,7 +92,7 @@ class _Direct(Redis):
         """Send one command and return its answer."""
         connection: Server = self.connection_pool.get_connection()
         try:
-            connection.send_command(*args)
+            connection.send_packed_command((_packed(args),))
             return self._answer(connection, args[0], **options)
         except ResponseError:  # an answer like any other
             raise
@@ -104,7 +106,7 @@ class _Direct(Redis):
         """Send commands in one go and return their answers, an error among them where one was refused."""
         connection: Server = self.connection_pool.get_connection()
         try:
-            connection.send_packed_command(connection.pack_commands(commands))
+            connection.send_packed_command((b"".join(map(_packed, commands)),))
             return [self._or_error(connection, command[0]) for command in commands]
         except BaseException:
             connection.disconnect()
@@ -117,6 +119,17 @@ class _Direct(Redis):
             return self._answer(connection, name)
         except ResponseError as error:
             return error
+
+
+def _packed(command: Command) -> bytes:
+    """Return a command as it goes over the wire."""
+    name = command[0]
+    if " " in name:  # "SCRIPT LOAD" is two words to the server
+        command = (*name.split(), *command[1:])
+    try:
+        return bytes(pack_command(command))
+    except TypeError as error:
+        raise DataError(f"{name} has an argument that is neither text nor number: {error}") from None
 
 
 def together(redis: Server, *commands: Command) -> list[Any]:

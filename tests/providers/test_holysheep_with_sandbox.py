@@ -50,7 +50,7 @@ def admin(sandbox):
 @pytest.fixture
 def lamb(sandbox, make_sheep: Callable[..., HolySheep]) -> HolySheep:
     """An adapter that talks to the sandbox."""
-    return make_sheep(sandbox.url, api_key=SANDBOX_KEY)
+    return make_sheep(sandbox.url, api_key=SANDBOX_KEY, read_timeout=2.0)
 
 
 def attempt(**clip: object) -> CreateRequest:

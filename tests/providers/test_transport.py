@@ -8,6 +8,9 @@ from dataclasses import replace
 
 import pytest
 import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from overcrank.providers import connections
 from overcrank.providers import http as http_module
@@ -207,3 +210,19 @@ def test_a_call_of_unknown_stage_counts_as_sent() -> None:
         http_module._left(ConnectionResetError()),
         http_module._left(urllib3.exceptions.ConnectTimeoutError()),
     ) == (True, False)
+
+
+hosts = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}[a-z0-9]", fullmatch=True)
+targets = st.text("/abcXYZ019._~?=&-%[ é", max_size=30)
+
+
+@given(st.sampled_from(["http", "https"]), hosts, st.sampled_from(["", ":1", ":8080", ":65535"]), targets)
+def test_a_plain_address_is_read_as_the_library_reads_it(scheme, host, port, rest):
+    """Where an address is taken apart by us, scheme, host, port and what is asked for are the library's own."""
+    plain = connections.PLAIN.fullmatch(f"{scheme}://{host}{port}/{rest}")
+    if plain is not None:
+        theirs = parse_url(f"{scheme}://{host}{port}/{rest}")
+        ours = (plain[1], plain[2], int(plain[3]) if plain[3] else None, plain[4])
+        assert (theirs.scheme, theirs.host, theirs.port, theirs.request_uri) == ours
+    else:
+        assert set("%[ é") & set(rest)

@@ -4,13 +4,14 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..backoff import later
 from ..clock import SECOND
 from ..job import Job
 from ..lifecycle import State
-from ..media.mp4 import Film, NotAFilm, probe
+from ..media.mp4 import NotAFilm, probe
 from ..outcome import Done, Ended, Next, Outcome
 from ..providers import base as answers
 from ..storage.base import NotKept, StorageUnavailable
@@ -46,13 +47,14 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None, *, las
                 if hopeless(job, sha256):  # the provider says itself that it has nothing else
                     return again(job, tools, said(job, why or job.note or ""), SELDOM, **noted(job))
                 try:
-                    got = tools.provider.download(url, tools.storage.staging(job.id), sha256)
+                    part = tools.storage.staging(job.id)
+                    got = tools.provider.download(url, part, sha256)
                     if isinstance(got, answers.Downloaded):
                         arrived = got.sha256
                         if hopeless(job, arrived):
                             tools.storage.discard(job.id)
                             return again(job, tools, said(job, why or job.note or ""), SELDOM, **noted(job))
-                        return stored(job, tools, got, probe(tools.storage.staging(job.id)), last=last)
+                        return stored(job, tools, got, part, last=last)
                 except NotAFilm as error:
                     tools.storage.discard(job.id)
                     why = f"what came is no film: {error}"
@@ -77,12 +79,16 @@ def fetch(job: Job, tools: Tools, there: answers.Completed | None = None, *, las
     return again(job, tools, said(job, why), SELDOM if hopeless(job, _spoilt(job)) else None, **noted(job))
 
 
-def stored(job: Job, tools: Tools, got: answers.Downloaded, film: Film, *, last: bool) -> Outcome:
-    """Put verified bytes in their final place, with a side file that says where they come from."""
-    described, now = describe(job, got, film), tools.clock.now()
+def stored(job: Job, tools: Tools, got: answers.Downloaded, part: Path, *, last: bool) -> Outcome:
+    """Put verified bytes in their final place, with a side file that says where they come from.
+
+    Raises:
+        NotAFilm: they are none.
+    """
+    described, now = describe(job, got, probe(part)), tools.clock.now()
     moments = {"fetched": now, "ended": now} if last else {"fetched": now}
     side = side_file(job, described, **moments)
-    url = tools.storage.keep(tools.storage.staging(job.id), f"{job.id}.mp4", side, sha256=got.sha256)
+    url = tools.storage.keep(part, f"{job.id}.mp4", side, sha256=got.sha256)
     tools.storage.discard(job.id)
     fields: dict[str, Any] = {"file": json.dumps({"url": url, **described}), "note": "", "runs": 0, "source": ""}
     if last:

@@ -5,11 +5,15 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 from urllib.parse import urlsplit
 
 LONGEST_URL = 4000
 PORTS = {"http": 80, "https": 443}
+REMEMBERED = 128
+"""URLs of which the origin is remembered: one is looked at from three sides before a request goes there."""
+
 _UNSAFE = re.compile(r"[^!-~]")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -25,16 +29,22 @@ class Origin:
     @classmethod
     def of(cls, url: str) -> Self | None:
         """Return the origin of an absolute http(s) URL; None for anything that two parsers could read differently."""
-        if not 0 < len(url) <= LONGEST_URL or "\\" in url or _UNSAFE.search(url):
-            return None
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            return None
-        if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc or port == 0:
-            return None
-        return cls(parts.scheme, parts.hostname.lower().rstrip("."), port or PORTS[parts.scheme])
+        parts = _split(url)
+        return None if parts is None else cls(*parts)
+
+
+@lru_cache(REMEMBERED)
+def _split(url: str) -> tuple[str, str, int] | None:
+    if not 0 < len(url) <= LONGEST_URL or "\\" in url or _UNSAFE.search(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc or port == 0:
+        return None
+    return parts.scheme, parts.hostname.lower().rstrip("."), port or PORTS[parts.scheme]
 
 
 def is_public(address: str) -> bool:

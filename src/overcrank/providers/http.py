@@ -167,7 +167,7 @@ class Http:
         try:
             all_headers = {"Accept-Encoding": "identity", **headers}
             with aside():
-                raw = self._pools.urlopen(
+                raw = self._pools.send(
                     method, url, body=body, headers=all_headers, redirect=False, preload_content=False,
                     decode_content=False, timeout=Timeout(connect=self._connect, read=self._read),
                 )  # fmt: skip

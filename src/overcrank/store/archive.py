@@ -7,8 +7,9 @@ Python 3.11 to 3.13); PostgreSQL by URL, for workers on several machines. Rows a
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,6 +66,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_VALUES = attrgetter(*COLUMNS)
 _TYPES = {int: "bigint", float: "double precision", str: "text"}
 
 
@@ -119,7 +121,7 @@ class Archive:
 
     def keep(self, rows: Iterable[Row]) -> int:
         """Write rows, replacing those that are there; return how many."""
-        values = [tuple(_storable(value) for value in astuple(one)) for one in rows]
+        values = [tuple(_storable(value) for value in _VALUES(one)) for one in rows]
         if values:
             marks = ", ".join([self._mark] * len(COLUMNS))
             new = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "id")
