@@ -50,7 +50,7 @@ def admin(sandbox):
 @pytest.fixture
 def lamb(sandbox, make_sheep: Callable[..., HolySheep]) -> HolySheep:
     """An adapter that talks to the sandbox."""
-    return make_sheep(sandbox.url, api_key=SANDBOX_KEY, read_timeout=2.0)
+    return make_sheep(sandbox.url, api_key=SANDBOX_KEY)
 
 
 def attempt(**clip: object) -> CreateRequest:
@@ -69,8 +69,9 @@ def settled(lamb: HolySheep, accepted: Accepted) -> StatusAnswer:
     return state
 
 
-def test_a_clip_from_the_first_call_to_the_kept_file(admin, lamb, tmp_path) -> None:
+def test_a_clip_from_the_first_call_to_the_kept_file(admin, sandbox, make_sheep, tmp_path) -> None:
     """It is bought once, found by its key, fetched, looked into, and kept."""
+    lamb = make_sheep(sandbox.url, api_key=SANDBOX_KEY, read_timeout=5.0)
     request = attempt()
     accepted = lamb.create(request)
     assert isinstance(accepted, Accepted)
