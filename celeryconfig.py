@@ -4,9 +4,7 @@ Celery's own rate limiter counts in each worker by itself, so it is switched off
 the limit stands, and the gate keeps it exactly, over all workers.
 """
 
-from kombu import Queue
-
-from overcrank import wire
+from overcrank import transport, wire
 from overcrank.clip import Priority
 from overcrank.settings import load
 from workers import schedule
@@ -22,8 +20,8 @@ result_extended = False
 task_serializer = result_serializer = event_serializer = "json"
 accept_content = result_accept_content = ["json"]
 
-# one queue a priority, consumed in this order; see workers/rooms.py for how many of each a worker takes
-task_queues = [Queue(name, routing_key=name) for name in wire.ALL_QUEUES]
+# one queue a priority, consumed in this order; see workers/roles.py for how many of each a worker takes
+task_queues = transport.task_queues(settings)
 task_default_queue = wire.COMMON_QUEUE  # what follows a clip and names no queue goes where Celery would send it
 task_create_missing_queues = True  # what follows a clip may be on a queue of its sender's own; -Q says what is consumed
 task_routes = {
@@ -67,7 +65,7 @@ worker_redirect_stdouts = False
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-broker_transport_options = {
+_redis_options = {
     "queue_order_strategy": "workers.rooms:Rooms",
     "priority_steps": [0],  # priorities have queues, not steps: a message priority would outrank the queues' order
     "visibility_timeout": settings.worker.visibility.total_seconds(),
@@ -79,6 +77,7 @@ broker_transport_options = {
     "polling_interval": 0.2,  # workers/rooms.py looks sooner where a seat may be free any moment
     # no socket_timeout: a late acknowledgement that times out would lose its slot for ever
 }
+broker_transport_options = transport.OPTIONS if wire.is_rabbit(settings.broker) else _redis_options
 result_backend_transport_options = {"socket_connect_timeout": 5}
 redis_socket_keepalive = True
 

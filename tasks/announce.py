@@ -12,20 +12,20 @@ from typing import Any
 from celery import signature, states
 from celery.app.task import Context
 from celery.exceptions import TaskRevokedError
-from kombu.exceptions import OperationalError
 from kombu.utils.functional import maybe_list
 
 from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
 from overcrank.server import OUTAGE, Command
+from overcrank.transport import TROUBLE
 from overcrank.wire import GENERATE, broker_url, headline
 from workers.app import app
 from workers.process import current
 
 logger = logging.getLogger(__name__)
 
-AWAY = (*OUTAGE, OperationalError, OSError)
+AWAY = (*OUTAGE, *TROUBLE)
 """What is raised while the broker or the result backend is away."""
 
 FOLLOWING = ("callbacks", "errbacks", "chain", "chord")

@@ -2,8 +2,12 @@
 
 from celery import Celery
 
+from overcrank.settings import load
+from overcrank.wire import is_rabbit
+
 app = Celery(
     "overcrank",
+    amqp="workers.pushed:Ways" if is_rabbit(load().broker) else None,
     include=[
         "workers.lifecycle",
         "workers.control",

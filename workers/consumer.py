@@ -5,6 +5,8 @@ from typing import Any
 from celery.worker.consumer.consumer import Consumer as CeleryConsumer
 
 from overcrank.wire import COMMON_QUEUE
+from workers.process import current
+from workers.pushed import Shared, put_last
 from workers.rooms import KeepPlace, close_for
 
 YIELD = 2.0
@@ -34,10 +36,31 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         task_id = message.headers.get("id")
         if task_id in self._seen or len(self._seen) >= MOST or task_id is None:
             self._seen.clear()
-            close_for(COMMON_QUEUE, YIELD)
+            self._leave()
         self._seen.add(task_id)
         qos = getattr(message.channel, "qos", None)
         if isinstance(qos, KeepPlace):
             qos.put_last(message.delivery_tag)
+        elif isinstance(self.task_consumer, Shared):
+            put_last(self.app, message)
         else:
             message.requeue()
+
+    def _leave(self) -> None:
+        """Take nothing from the common queue for a while."""
+        close_for(COMMON_QUEUE, YIELD)
+        consumer = self.task_consumer
+        if isinstance(consumer, Shared):
+            consumer.leave(COMMON_QUEUE)
+            self.timer.call_after(YIELD, self._return, (consumer,))
+
+    def _return(self, consumer: Shared) -> None:
+        """Take from the common queue again, unless the connection is another by now: on that one it is taken from."""
+        if consumer is self.task_consumer:
+            consumer.consume()
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let go of what is held: a broker that hands messages out gives it to others, and to us once more."""
+        if isinstance(self.task_consumer, Shared):
+            current().lose()
+        super().on_connection_error_after_connected(exc)

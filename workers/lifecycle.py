@@ -11,12 +11,13 @@ from overcrank.errors import ConfigError
 from overcrank.settings import load
 from overcrank.storage import open_storage
 from overcrank.telemetry import start_logging
-from workers import health
+from overcrank.wire import is_rabbit
+from workers import health, pushed
 from workers.app import app
 from workers.clients import share
 from workers.control import apply_limits
 from workers.process import current
-from workers.roles import own, seats
+from workers.roles import own, seats, shares
 from workers.room import QUIET
 from workers.rooms import furnish
 
@@ -51,8 +52,12 @@ def _furnish(sender: Any = None, **_: Any) -> None:
             open_storage(load().storage_url).require()
         except ConfigError as error:  # Celery would note any other error and go on without what it says
             raise SystemExit(f"overcrank worker: {error}") from None
-    furnish(seats(role, slots))
-    share()
+    if is_rabbit(load().broker):
+        pushed.furnish()
+        furnish({frozenset({queue}): places for queue, places in shares(role, slots).items()})
+    else:
+        furnish(seats(role, slots))
+        share()
 
 
 @signals.worker_ready.connect

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socket import gethostname
 from typing import Any
 
@@ -17,7 +17,7 @@ from overcrank.runtime import Runtime
 from overcrank.server import OUTAGE
 from overcrank.settings import load
 from workers.roles import own, role_name
-from workers.room import Room
+from workers.room import LOST, Room
 from workers.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
@@ -133,6 +133,12 @@ class Process:
         """Hand back what is held, and end the threads."""
         self._stop.set()
         self.room.close()
+
+    def lose(self) -> None:
+        """Hand back what is held, here and in the children of a pool: the broker has taken all messages back."""
+        self.room.lose()
+        with suppress(*OUTAGE):
+            self.runtime.redis.publish(self.runtime.keys.wake, f"{LOST} {self.pid}")
 
     def _beat(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 from overcrank import wire
 from overcrank.clip import Priority
@@ -61,6 +62,36 @@ def threads(role: Role, slots: int) -> int:
     """
     both = set(role.queues) & set(SUBMIT_QUEUES) and set(role.queues) - set(SUBMIT_QUEUES)
     return slots + max(4, slots // 2) if both else slots
+
+
+def concurrency(role: Role, slots: int, *, pushed: bool) -> int:
+    """Return how many threads or processes a worker has; where the broker hands messages out, one for each of them."""
+    return max(threads(role, slots), sum(shares(role, slots).values())) if pushed else threads(role, slots)
+
+
+SHARES = {URGENT: 4, NORMAL: 5, wire.COMMON_QUEUE: 2, BULK: 5}, {
+    wire.BEAT_QUEUE: 1, wire.POLL_QUEUE: 3, wire.FETCH_QUEUE: 2, wire.RENDER_QUEUE: 2,
+}  # fmt: skip
+"""How a worker's places are shared out where the broker hands messages out: those for jobs on their way, and others."""
+
+
+def shares(role: Role, slots: int) -> dict[str, int]:
+    """Return how many of each queue a worker takes at once where the broker hands messages out and is not asked.
+
+    What such a broker has handed out is in the worker's hands, whatever else is there. So each queue has places of its
+    own, which no other takes: a worker full of bulk jobs takes the next urgent one, and jobs that hold never keep those
+    that are paid for from coming home. Each queue has one place at least.
+    """
+    found: dict[str, int] = {}
+    for parts, places in zip(SHARES, (slots, threads(role, slots) - slots or slots), strict=True):
+        ours = {queue: part for queue, part in parts.items() if queue in role.queues}
+        here = {queue: max(1, places * part // sum(ours.values())) for queue, part in ours.items()}
+        for queue in islice(cycle(ours), max(0, places - sum(here.values()))):
+            here[queue] += 1
+        found |= here
+    if set(found) - {wire.RENDER_QUEUE}:
+        found = {q: min(n, os.cpu_count() or 1) if q == wire.RENDER_QUEUE else n for q, n in found.items()}
+    return {queue: found[queue] for queue in role.queues}
 
 
 def seats(role: Role, slots: int) -> dict[frozenset[str], int]:

@@ -9,8 +9,9 @@ from overcrank.keys import DUE
 from overcrank.runtime import Runtime
 from overcrank.turns import aside
 
-QUIET = "quiet"
-"""How a parent tells its children, by its process id, to hand back what they hold."""
+QUIET, LOST = "quiet", "lost"
+"""How a parent tells its children, by its process id, to hand back what they hold: as it stops, or as its connection to
+the broker was lost and with it every message."""
 
 
 class Room:
@@ -19,7 +20,7 @@ class Room:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._changed = threading.Condition()
-        self._calls = 0
+        self._calls = self._losses = 0
         self._closed = False
         self.money = threading.Event()
         """Set when some budget came free: parked jobs may go on."""
@@ -35,18 +36,24 @@ class Room:
         """Wait up to *seconds*, less if something came free; return False where the message is to be handed back."""
         until = time.monotonic() + min(seconds, PATIENCE)
         with aside(), self._changed:
-            heard = self._calls
-            while not self._closed and self._calls == heard:
+            heard, lost = self._calls, self._losses
+            while not self._closed and self._calls == heard and self._losses == lost:
                 left = until - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
-            return not self._closed
+            return not self._closed and self._losses == lost
 
     def wake(self) -> None:
         """Let everybody ask the gate again."""
         with self._changed:
             self._calls += 1
+            self._changed.notify_all()
+
+    def lose(self) -> None:
+        """Let everybody who waits hand back what they hold; whoever comes later may stay."""
+        with self._changed:
+            self._losses += 1
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -63,6 +70,8 @@ class Room:
                 message = heard.get_message(timeout=5.0)
                 if message and message["data"] == f"{QUIET} {os.getppid()}":
                     self.close()
+                elif message and message["data"] == f"{LOST} {os.getppid()}":
+                    self.lose()
                 elif message and message["data"] == DUE:
                     self.due.set()
                 elif message:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from . import envelope, wire
 from .clip import Clip, Priority
@@ -24,8 +23,8 @@ from .quoting import AnyClip, AnyPriority, Quoting
 from .runtime import Runtime
 from .scripts import Sharing
 from .server import OUTAGE
-from .store.queues import take_queues
 from .telemetry import redact
+from .transport import OPTIONS, TROUBLE, claim, task_queues
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +59,8 @@ class Entrance:
             broker_transport_options={"priority_steps": [0], "socket_timeout": 15, "socket_connect_timeout": 5},
             broker_connection_retry_on_startup=True,
         )
+        if wire.is_rabbit(self.settings.broker):
+            app.conf.update(task_queues=task_queues(self.settings), broker_transport_options=OPTIONS)
         return app
 
     def entered(self, clips: Iterable[AnyClip], priority: AnyPriority, first: int = 0) -> Iterator[Job]:
@@ -164,8 +165,8 @@ class Entrance:
         A broker that is away is asked again next time: what is written is sent by the sweep.
         """
         if not self._queues_are_ours:
-            with suppress(*OUTAGE):
-                take_queues(self.settings)
+            with suppress(*OUTAGE, *TROUBLE):
+                claim(self.settings)
                 self._queues_are_ours = True
 
     def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
@@ -183,7 +184,7 @@ class Entrance:
                 for job_id, clip, quote in entered:
                     send(self.celery, job_id, clip, quote, producer=producer)
                     gone.append(job_id)
-        except (*OUTAGE, OperationalError, OSError) as error:
+        except (*OUTAGE, *TROUBLE) as error:
             logger.warning(
                 "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
                 "sends their messages",

@@ -20,6 +20,9 @@ LINE = "the headline"
 PROPERTIES = ("delivery_mode", "delivery_info", "priority")
 """What the Redis transport needs of a message's properties, besides its tag."""
 
+CONFIRMED_WITHIN = 15.0
+"""Seconds to wait for RabbitMQ to say that it has a message."""
+
 
 class Envelope:
     """The messages of one priority, as the Redis transport keeps them in a list."""
@@ -78,4 +81,5 @@ def send(app: Celery, job_id: str, queue: str, headline: str, producer: Any = No
         argsrepr="",
         kwargsrepr=headline,
         producer=producer,
+        confirm_timeout=CONFIRMED_WITHIN,
     )

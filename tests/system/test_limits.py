@@ -88,7 +88,8 @@ def test_an_urgent_clip_overtakes_a_full_house(build):
     plant.worker("all", 4)
     bulk = list(plant.client.submit_many((clip(f"bulk {n}") for n in range(12)), priority="bulk"))
     plant.until(lambda: plant.sandbox.meter()["accepted"])
-    plant.until(lambda: plant.client.stats()["holding"] >= 2)
+    full = 1 if plant.broker.pushes else 2  # of four slots, those that bulk jobs may take
+    plant.until(lambda: plant.client.stats()["holding"] >= full)
     urgent = plant.client.submit(clip("urgent"), priority="urgent")
     plant.reaches(urgent, State.GENERATING, State.UNDELIVERED, State.SUCCEEDED)
     sent = [plant.client.get(job.id).moments.get("sent", 0) for job in bulk]

@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from celery import Celery
 from plant import PRICE, Plant, clip
 
 from overcrank.lifecycle import State
@@ -20,7 +19,7 @@ def test_many_askers_pay_once_and_each_has_a_result(build) -> None:
     plant.worker()
     plant.worker()
     jobs = list(plant.client.submit_many([{**SAME, "metadata": {"n": n}} for n in range(5)]))
-    app = Celery(broker=plant.env["OVERCRANK_REDIS_URL"], backend=plant.env["OVERCRANK_REDIS_URL"])
+    app = plant.broker.caller()
     message = app.send_task("overcrank.generate", kwargs=SAME, queue="video.urgent")
     ended = plant.ends(jobs)
     said = message.get(timeout=30)

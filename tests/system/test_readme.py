@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from celery import Celery
 from click.testing import CliRunner
 
 from overcrank.cli.root import cli
@@ -28,8 +27,7 @@ def test_the_python_of_the_readme_runs(build):
     done = subprocess.run(
         [sys.executable, "-c", ours], env=plant.env, capture_output=True, text=True, timeout=60, check=False
     )
-    app = Celery("anybody", broker=plant.env["OVERCRANK_REDIS_URL"], backend=plant.env["OVERCRANK_REDIS_URL"])
-    space = {"app": app}
+    space = {"app": plant.broker.caller("anybody")}
     exec(anybodys.replace("result.get()", "got = result.get(timeout=30)"), space)
 
     assert (0, "succeeded") == (done.returncode, done.stdout.split(" ")[0]), done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..settings import CONFIG, PREFIX, Settings
+from ..wire import is_rabbit
 from .supervisor import Spec
 
 NOTHING = Path(__file__).with_name("no-settings.toml")
@@ -63,8 +64,9 @@ def worker(
     """Return the process of a worker."""
     known = roles()
     kind = known.ROLES[role]
+    threads = known.concurrency(kind, slots, pushed=is_rabbit(settings.broker))
     command = [
-        sys.executable, "-m", "workers", "--pool", pool, "--concurrency", str(known.threads(kind, slots)),
+        sys.executable, "-m", "workers", "--pool", pool, "--concurrency", str(threads),
         "--queues", ",".join(kind.queues), "--hostname", f"{name}@%h", "--loglevel", loglevel,
         *([] if events else ["--no-events"]),
     ]  # fmt: skip

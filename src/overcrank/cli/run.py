@@ -71,15 +71,15 @@ def checked(what: str) -> Any:
     from ..money import dollars
     from ..runtime import Runtime
     from ..server import check, connect
-    from ..store.queues import take_queues
     from ..telemetry import redact
+    from ..transport import claim
     from .attach import settings
 
     found = settings()
     if what == "worker":
         Runtime(found).check()
     version = check(connect(found.redis_url))
-    take_queues(found)
+    claim(found)
     provider = click.style("LIVE", fg="red", bold=True) if found.provider.live else "sandbox"
     click.echo(
         f"overcrank {what}: {provider} {found.provider_url}, redis {version} at {redact(found.redis_url)}, "

@@ -117,13 +117,13 @@ class House:
         """Return which server is used, once it answers: the one that is set, or our own."""
         from ..embedded import Embedded
         from ..server import check, connect
-        from ..store.queues import take_queues
+        from ..transport import claim
         from .attach import explicit
         from .supervisor import Spec
 
         if explicit(self.settings, "redis_url"):
             check(connect(self.settings.redis_url))
-            take_queues(self.settings)
+            claim(self.settings)
             return str(self.settings.redis_url)
         server = Embedded(self.data)
         self.supervisor.add(Spec("valkey", server.command, rank=2, grace=30.0))

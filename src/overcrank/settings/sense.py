@@ -8,6 +8,7 @@ from .whole import SANDBOX_KEY, Settings
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BROKERS = frozenset({"redis", "rediss", "unix", "sentinel", "amqp", "amqps", "pyamqp"})
 """How the URL of a broker may begin: Redis, or RabbitMQ."""
+RABBIT = ("amqp:", "amqps:", "pyamqp:")
 
 
 def check(settings: Settings) -> None:
@@ -48,6 +49,8 @@ def check(settings: Settings) -> None:
             _ = ";" in url or parts.port  # a broker may be named several times
         except ValueError:
             raise ConfigError(f"{name}: the port has to be a number from 0 to 65535") from None
+    if settings.broker_queues == "quorum" and not settings.broker.startswith(RABBIT):
+        raise ConfigError("OVERCRANK_BROKER_QUEUES is quorum, which is for RabbitMQ: set OVERCRANK_BROKER_URL to one")
     if settings.worker.permit >= settings.worker.lease:  # else a permit could be used after it was taken back
         raise ConfigError("OVERCRANK_WORKER__PERMIT has to be shorter than OVERCRANK_WORKER__LEASE")
     longest_call = provider.connect_timeout + provider.read_timeout + settings.worker.permit

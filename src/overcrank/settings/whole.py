@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote
 
 from pydantic import Field, SecretStr
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
         "redis://127.0.0.1:6379/0", repr=False, description="the server that holds jobs and money"
     )
     broker_url: str | None = Field(None, repr=False, description="the Celery broker; without it, the same server")
+    broker_queues: Literal["classic", "quorum"] = Field(
+        "classic", description="the kind of the broker's queues, where it is RabbitMQ"
+    )
     namespace: str = Field(
         "overcrank",
         pattern=r"^[A-Za-z0-9_-]{1,40}$",
