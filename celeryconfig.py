@@ -65,6 +65,7 @@ worker_redirect_stdouts = False
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+broker_channel_error_retry = wire.is_rabbit(settings.broker)  # it closes a channel that kept a message half an hour
 _redis_options = {
     "queue_order_strategy": "workers.rooms:Rooms",
     "priority_steps": [0],  # priorities have queues, not steps: a message priority would outrank the queues' order

@@ -135,6 +135,7 @@ def test_a_name_like_no_other_gets_the_whole_list(having: Set) -> None:
         ("BROKER_URL", "http://x"),
         ("BROKER_URL", "nonsense"),
         ("BROKER_URL", "amqp://guest@127.0.0.1:port"),
+        ("BROKER_QUEUES", "mirrored"),
         ("REDIS_URL", f"amqp://:{SECRET}@x"),
         ("STORAGE__URL", "ftp://x"),
         ("RETRY__ATTEMPTS", "0"),
@@ -171,6 +172,20 @@ def test_live_needs_a_key_of_the_vendors(having: Set, key: str) -> None:
 def test_a_broker_may_be_any_that_celery_speaks_to(having: Set, url: str) -> None:
     """Redis, its sentinels, or RabbitMQ."""
     assert url == having(BROKER_URL=url).broker
+
+
+def test_quorum_queues_are_rabbitmqs(having: Set) -> None:
+    """Redis has one kind of queue, so whoever asks for another has forgotten the broker."""
+    with pytest.raises(ConfigError, match="OVERCRANK_BROKER_URL"):
+        having(BROKER_QUEUES="quorum")
+    assert "quorum" == having(BROKER_QUEUES="quorum", BROKER_URL="amqp://guest@127.0.0.1//").broker_queues
+
+
+def test_no_message_is_held_for_longer_than_rabbitmq_allows(having: Set) -> None:
+    """It closes the channel of whoever keeps one for half an hour; a Redis leaves that to us."""
+    assert 3600 == having(WORKER__HOLD="3600").worker.hold.total_seconds()
+    with pytest.raises(ConfigError, match="OVERCRANK_WORKER__HOLD"):
+        having(WORKER__HOLD="3600", BROKER_URL="amqp://guest@127.0.0.1//")
 
 
 def test_live_is_not_the_sandbox(having: Set) -> None:

@@ -89,8 +89,8 @@ def shares(role: Role, slots: int) -> dict[str, int]:
         for queue in islice(cycle(ours), max(0, places - sum(here.values()))):
             here[queue] += 1
         found |= here
-    if set(found) - {wire.RENDER_QUEUE}:
-        found = {q: min(n, os.cpu_count() or 1) if q == wire.RENDER_QUEUE else n for q, n in found.items()}
+    if len(found) > 1 and wire.RENDER_QUEUE in found:
+        found[wire.RENDER_QUEUE] = min(found[wire.RENDER_QUEUE], os.cpu_count() or 1)
     return {queue: found[queue] for queue in role.queues}
 
 

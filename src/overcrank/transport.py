@@ -76,16 +76,29 @@ def claim(settings: Settings) -> None:
         ConfigError: they are another namespace's, or of another kind than is set.
     """
     take_queues(settings)
-    if not wire.is_rabbit(settings.broker):
-        return
-    with Connection(settings.broker, connect_timeout=5) as connection:
-        for queue in task_queues(settings):
-            try:
+    if wire.is_rabbit(settings.broker):
+        with Connection(settings.broker, connect_timeout=5) as connection:
+            declare(settings, connection)
+
+
+def declare(settings: Settings, connection: Connection, *, missing: bool = True) -> None:
+    """Declare the queues; those that are *missing* only where they are to be made.
+
+    Raises:
+        ConfigError: one is there and of another kind than is set.
+    """
+    for queue in task_queues(settings):
+        try:
+            if not missing:
                 with _aside(connection) as channel:
-                    queue.queue_declare(channel=channel)
-            except PreconditionFailed as error:
-                raise ConfigError(
-                    f"the broker has a queue {queue.name} of another kind than OVERCRANK_BROKER_QUEUES says, which is "
-                    f"{settings.broker_queues}: set it as the workers have it, or name another virtual host with "
-                    f"OVERCRANK_BROKER_URL, or delete the queue once it is empty ({error.reply_text})"
-                ) from None
+                    queue.queue_declare(channel=channel, passive=True)
+            with _aside(connection) as channel:
+                queue.queue_declare(channel=channel)
+        except NotFound:
+            continue
+        except PreconditionFailed as error:
+            raise ConfigError(
+                f"the broker has a queue {queue.name} of another kind than OVERCRANK_BROKER_QUEUES says, which is "
+                f"{settings.broker_queues}: set it as the workers have it, or name another virtual host with "
+                f"OVERCRANK_BROKER_URL, or delete the queue once it is empty ({error.reply_text})"
+            ) from None

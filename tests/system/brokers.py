@@ -47,7 +47,14 @@ class OnRedis:
     def __init__(self, url: str) -> None:
         self.url = url
         self.settings: dict[str, str] = {}
+        self.not_to_declare: list[str] = []
+        self.port = urlsplit(url).port or 6379
         self._redis = Redis.from_url(url, decode_responses=True)
+
+    def at(self, port: int) -> str:
+        """Return the URL of a database of its own, through another port: then it is the broker alone."""
+        self._redis = Redis.from_url(f"redis://127.0.0.1:{self.port}/1", decode_responses=True)
+        return f"redis://127.0.0.1:{port}/1"
 
     def caller(self, name: str = "caller", **transport: Any) -> Celery:
         """Return an application as somebody else makes one."""
@@ -89,20 +96,21 @@ class OnRabbit:
     pushes = True
 
     def __init__(self, server: str, backend: str) -> None:
-        self._host = f"plant-{uuid4().hex[:12]}"
+        self.host = f"plant-{uuid4().hex[:12]}"
         self._server, self._backend = server, backend
         at = urlsplit(server)
         self.port = at.port or 5672
         self._api = os.environ.get("PLANT_BROKER_API") or f"http://{at.hostname}:15672"
         self._login = base64.b64encode(f"{at.username or 'guest'}:{at.password or 'guest'}".encode()).decode()
-        self.ask("PUT", f"vhosts/{self._host}")
+        self.ask("PUT", f"vhosts/{self.host}")
         self.url = self.at(self.port)
         self.settings = {"OVERCRANK_BROKER_URL": self.url, "OVERCRANK_BROKER_QUEUES": QUEUES}
+        self.not_to_declare = list(wire.QUEUES.values()) if QUEUES == "quorum" else []
 
     def at(self, port: int) -> str:
         """Return its URL as it is through another port."""
         at = urlsplit(self._server)
-        return f"amqp://{at.username or 'guest'}:{at.password or 'guest'}@{at.hostname}:{port}/{self._host}"
+        return f"amqp://{at.username or 'guest'}:{at.password or 'guest'}@{at.hostname}:{port}/{self.host}"
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """Ask the management plugin."""
@@ -119,9 +127,9 @@ class OnRabbit:
     def caller(self, name: str = "caller", **transport: Any) -> Celery:
         """Return an application as somebody else makes one; it does not declare queues that are of another kind."""
         app = Celery(name, broker=self.url, backend=self._backend)
-        if QUEUES == "quorum":
-            ours = [queue for queue in wire.ALL_QUEUES if queue != wire.COMMON_QUEUE]
-            app.conf.task_queues = [Queue(wire.COMMON_QUEUE), *(Queue(name, no_declare=True) for name in ours)]
+        if self.not_to_declare:
+            unsaid = [Queue(name, no_declare=True) for name in self.not_to_declare]
+            app.conf.task_queues = [Queue(wire.COMMON_QUEUE), *unsaid]
         return app
 
     def waiting(self, queue: str) -> int:
@@ -163,7 +171,7 @@ class OnRabbit:
     def close(self) -> None:
         """End it."""
         with suppress(OSError):
-            self.ask("DELETE", f"vhosts/{self._host}")
+            self.ask("DELETE", f"vhosts/{self.host}")
 
 
 def broker(redis_url: str) -> OnRedis | OnRabbit:

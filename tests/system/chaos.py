@@ -63,17 +63,20 @@ STANDSTILL = 3.0
 
 
 class Harm:
-    """What is done to an installation whose workers reach Redis through a wire cutter."""
+    """What is done to an installation whose workers reach Redis, and a broker apart from it, through wire cutters."""
 
     def __init__(self, plant: Plant, plan: random.Random, workers: int) -> None:
         self._plant, self._plan = plant, plan
-        self._cutter = WireCutter(plant.server.port)
-        plant.env["OVERCRANK_REDIS_URL"] = f"redis://127.0.0.1:{self._cutter.port}/0"
+        self._cutters = [WireCutter(plant.server.port)]
+        plant.env["OVERCRANK_REDIS_URL"] = f"redis://127.0.0.1:{self._cutters[0].port}/0"
+        if plant.broker.pushes:
+            self._cutters.append(WireCutter(plant.broker.port))
+            plant.env["OVERCRANK_BROKER_URL"] = plant.broker.at(self._cutters[1].port)
         self._alive = [self._worker() for _ in range(workers)]
         self._later: list[threading.Timer] = []
         self.done: Counter[str] = Counter()
         self.kinds: dict[str, Callable[[], None]] = {
-            "kill": self._kill, "stop": self._stop, "cut": self._cutter.cut, "freeze": self._freeze,
+            "kill": self._kill, "stop": self._stop, "cut": self._cut, "freeze": self._freeze,
             "still": self._still, "restart": plant.restart_server,
         }  # fmt: skip
 
@@ -87,7 +90,8 @@ class Harm:
         """Undo what lasts."""
         for timer in self._later:
             timer.join()
-        self._cutter.close()
+        for cutter in self._cutters:
+            cutter.close()
 
     def _worker(self) -> Worker:
         return self._plant.run("worker", "--role", "all", "--slots", "16")
@@ -102,9 +106,17 @@ class Harm:
         self._alive[victim].process.terminate()  # it may take its time: another is there already
         self._alive[victim] = self._worker()
 
+    def _cutter(self) -> WireCutter:
+        """Choose one; where there is but one, without a throw, so that seeds stay the plans they were."""
+        return self._plan.choice(self._cutters) if len(self._cutters) > 1 else self._cutters[0]
+
+    def _cut(self) -> None:
+        self._cutter().cut()
+
     def _freeze(self) -> None:
-        self._cutter.freeze(self._plan.choice(["up", "down"]))
-        self._after(self._cutter.freeze)
+        cutter = self._cutter()
+        cutter.freeze(self._plan.choice(["up", "down"]))
+        self._after(cutter.freeze)
 
     def _still(self) -> None:
         process = self._plant.server._process

@@ -10,11 +10,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from brokers import BROKER
 from plant import Plant
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as a system test, which has time enough on a machine that is busy with others."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark everything here as a system test, which has time enough on a machine that is busy with others.
+
+    What is about RabbitMQ alone is left out where none is named.
+    """
+    if not BROKER and (left := [item for item in items if item.get_closest_marker("rabbitmq")]):
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.system)

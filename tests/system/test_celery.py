@@ -16,9 +16,12 @@ FOREIGN = '''
 """Somebody else's Celery application: it never imports overcrank."""
 import os
 from celery import Celery
+from kombu import Queue
 
 app = Celery("foreign", broker=os.environ["FOREIGN_BROKER"], backend=os.environ["OVERCRANK_REDIS_URL"])
 app.conf.update(broker_transport_options={"priority_steps": [0]})
+if not_ours := os.environ["NOT_TO_DECLARE"].split():  # queues of a kind that it does not know
+    app.conf.task_queues = [Queue("celery"), *(Queue(name, no_declare=True) for name in not_ours)]
 
 
 @app.task(name="foreign.add_up")
@@ -50,9 +53,9 @@ def foreign(build, tmp_path):
     (tmp_path / "foreign.py").write_text(FOREIGN)
     log = (tmp_path / "foreign.log").open("wb")
     worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "foreign", "worker", "-P", "solo", "--without-mingle"],
+        [sys.executable, "-m", "celery", "-A", "foreign", "worker", "-P", "solo", "--without-mingle", "-Q", "celery"],
         cwd=tmp_path,
-        env={**plant.env, "FOREIGN_BROKER": plant.broker.url},
+        env={**plant.env, "FOREIGN_BROKER": plant.broker.url, "NOT_TO_DECLARE": " ".join(plant.broker.not_to_declare)},
         stdout=log,
         stderr=log,
     )

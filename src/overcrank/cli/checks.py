@@ -132,13 +132,20 @@ def broker(found: Settings) -> Iterator[Check]:
         return
     from kombu import Connection
 
-    from ..wire import broker_url
+    from ..transport import declare
+    from ..wire import broker_url, is_rabbit
 
     shown = redact(found.broker)
     try:
         with Connection(broker_url(found.broker), connect_timeout=5) as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
+            if is_rabbit(found.broker):
+                declare(found, connection, missing=False)
+                shown += f", RabbitMQ {connection.connection.server_properties.get('version')}"
+                shown += f", with {found.broker_queues} queues"
         yield Check("broker", "ok", f"it answers at {shown}")
+    except ConfigError as error:
+        yield Check("broker", "fail", redact(str(error)), "correct it where it is set")
     except Exception as error:  # noqa: BLE001  (each kind of broker has its own)
         yield Check(
             "broker", "fail", redact(f"{shown} does not answer: {error}"), "start it, or correct OVERCRANK_BROKER_URL"

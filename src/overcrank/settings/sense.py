@@ -1,5 +1,6 @@
 """Settings that are right each by itself, and together would spend by mistake or could never work."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
@@ -9,6 +10,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BROKERS = frozenset({"redis", "rediss", "unix", "sentinel", "amqp", "amqps", "pyamqp"})
 """How the URL of a broker may begin: Redis, or RabbitMQ."""
 RABBIT = ("amqp:", "amqps:", "pyamqp:")
+LONGEST_HOLD = timedelta(minutes=20)
+"""Well below the half hour after which RabbitMQ closes the channel of whoever has not acknowledged a message."""
 
 
 def check(settings: Settings) -> None:
@@ -51,6 +54,11 @@ def check(settings: Settings) -> None:
             raise ConfigError(f"{name}: the port has to be a number from 0 to 65535") from None
     if settings.broker_queues == "quorum" and not settings.broker.startswith(RABBIT):
         raise ConfigError("OVERCRANK_BROKER_QUEUES is quorum, which is for RabbitMQ: set OVERCRANK_BROKER_URL to one")
+    if settings.broker.startswith(RABBIT) and settings.worker.hold > LONGEST_HOLD:
+        raise ConfigError(
+            "OVERCRANK_WORKER__HOLD has to be 20 minutes or less with RabbitMQ as the broker: "
+            "after 30 minutes it takes a message for lost, and closes the channel"
+        )
     if settings.worker.permit >= settings.worker.lease:  # else a permit could be used after it was taken back
         raise ConfigError("OVERCRANK_WORKER__PERMIT has to be shorter than OVERCRANK_WORKER__LEASE")
     longest_call = provider.connect_timeout + provider.read_timeout + settings.worker.permit
