@@ -5,6 +5,7 @@ counted for itself, and may have as many in hand as the queue has places (`worke
 quorum queues as well as by classic ones; one for all queues together is kept by classic ones alone.
 """
 
+import logging
 from typing import Any
 
 from celery.app.amqp import AMQP, Queues
@@ -64,6 +65,14 @@ def furnish() -> None:
     """
     Tasks.qos_global = never
     DelayedDelivery.include_if = never
+    logging.getLogger("celery.worker.request").addFilter(no_alarm)
+
+
+def no_alarm(record: logging.LogRecord) -> bool:
+    """Let it be a note where a message can not be acknowledged as its connection is gone: it is the broker's again."""
+    if record.levelno == logging.CRITICAL and str(record.msg).startswith("Couldn't "):
+        record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+    return True
 
 
 def put_last(app: Any, message: Any) -> None:

@@ -1,5 +1,6 @@
 """Where the broker hands messages out: how many of each queue a worker has in hand, and what it gives back."""
 
+import logging
 import threading
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Connection, Queue
+from kombu.message import Message
 
 from overcrank import wire
 from overcrank.clip import Priority
@@ -161,6 +163,20 @@ def test_other_peoples_messages_are_put_last_until_all_were_seen(monkeypatch):
 
     assert (["a", "b", "a"], 2.0) == (put, seconds)
     assert ([wire.COMMON_QUEUE], [], [wire.COMMON_QUEUE]) == (open_, closed, list(shared._active_tags))
+
+
+def test_a_message_whose_connection_is_gone_is_no_alarm(caplog):
+    """It is the broker's again, so that it can not be acknowledged is a note; any other trouble stays what it is."""
+    logger = logging.getLogger("celery.worker.request")
+    logger.addFilter(pushed.no_alarm)
+    message = Message(delivery_tag=1, channel=None, body="")
+    message.channel = SimpleNamespace(basic_reject=lambda *_, **__: (_ for _ in ()).throw(ConnectionError("closed")))
+    with caplog.at_level(logging.INFO):
+        message.reject_log_error(logger, (ConnectionError,))
+        logger.critical("something else")
+    logger.removeFilter(pushed.no_alarm)
+
+    assert ["INFO", "CRITICAL"] == [record.levelname for record in caplog.records]
 
 
 def test_a_lost_connection_lets_go_of_what_is_held():
