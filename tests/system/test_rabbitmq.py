@@ -4,11 +4,14 @@ import time
 
 import pytest
 from brokers import QUEUES
+from celery import Celery
 from plant import PRICE, clip
+from wire_cutter import WireCutter
 
 from overcrank import transport, wire
 from overcrank.errors import ConfigError
 from overcrank.lifecycle import State
+from workers.broker import backlog
 from workers.roles import ROLES, shares
 
 pytestmark = pytest.mark.rabbitmq
@@ -47,6 +50,22 @@ def test_each_queue_has_a_consumer_with_places_of_its_own(build):
     plant.until(places)  # the server counts now and then
 
     assert shares(ROLES["all"], 16) == places()
+
+
+def test_a_look_at_a_queue_may_find_its_connection_closed(build):
+    """Connections for looks are kept, and one that was cut meanwhile is made anew."""
+    plant = build()
+    plant.client.submit(clip())
+    cutter = WireCutter(plant.broker.port)
+    app = Celery("looking", broker=plant.broker.at(cutter.port), set_as_current=False)
+    found = [backlog(app, ["video.normal", "nowhere"])]
+    cutter.cut()
+    time.sleep(0.5)  # it takes effect in another thread
+    found.append(backlog(app, ["video.normal", "nowhere"]))
+    app.close()
+    cutter.close()
+
+    assert [{"video.normal": 1, "nowhere": 0}] * 2 == found
 
 
 def test_queues_of_another_kind_are_refused_before_anything_starts(build):
