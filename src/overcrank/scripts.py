@@ -21,7 +21,7 @@ from .settings import RetentionSettings
 
 VERBS = (
     "enter", "lead", "take", "admit", "leave", "release", "claim", "move", "look", "settle", "due", "grip", "renew",
-    "cool", "heard", "resend", "allow", "grant", "trim", "rebuild", "retry",
+    "cool", "heard", "resend", "allow", "grant", "trim", "rebuild", "retry", "held",
 )  # fmt: skip
 PARTS = {
     "enter": ("share",), "lead": ("share",),
@@ -295,6 +295,11 @@ class Scripts:
             [attempt_id, state, cost, version, int(keep), int(free), *keep_for, _when(now)],
         )  # fmt: skip
         return answer
+
+    def held(self, books: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Return what each of the lane's books has reserved, as it says, and what the open attempts hold in it (µ$)."""
+        said: list[str] = self._ask("held", [self.keys.open, *books], [self.keys.attempt("*")])
+        return {book: (said[2 * place], int(said[2 * place + 1])) for place, book in enumerate(books)}
 
     def due(self, most: int, lease_us: int, now: int | None = None) -> list[str]:
         """Take up to *most* jobs that somebody must look at now."""

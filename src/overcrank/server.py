@@ -27,6 +27,9 @@ TIMEOUT = 10.0
 MOST = 4096
 """Connections of a client at the most. A thread keeps one, and a worker of 1,000 slots has 1,500 threads and more."""
 
+READ_SIZE = 16_384
+"""Bytes of the buffer that each connection reads into, and keeps: redis-py's 64 KB for every thread add up."""
+
 OLDEST = (7, 0)
 """The first version that has all we use: `EXPIRE ... NX` came with it."""
 
@@ -174,6 +177,7 @@ def connect(url: str, pool_size: int = MOST) -> Server:
             socket_keepalive=True,
             health_check_interval=15,
             max_connections=pool_size,
+            socket_read_size=READ_SIZE,
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"OVERCRANK_REDIS_URL can not be used: {error}") from None

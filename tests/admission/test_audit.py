@@ -6,6 +6,7 @@ import pytest
 from hearing import heard
 
 from overcrank.admission.gate import Admitted, Deferred
+from overcrank.admission.replay import Replay
 from overcrank.errors import BooksLost, StillOpen, UnknownAttempt
 from overcrank.job import Job
 from overcrank.runtime import Runtime
@@ -48,6 +49,41 @@ def test_a_lost_attempt_is_named(busy: Runtime, admit: Admit) -> None:
     busy.redis.delete(busy.keys.attempt(job.attempt))
     [found] = busy.audit.check().differences
     assert (busy.keys.attempt(job.attempt), "open", None, 7) == (found.where, found.what, found.stored, found.journal)
+
+
+def test_some_are_compared_at_a_time_while_work_goes_on(
+    busy: Runtime, admit: Admit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is settled in between is compared as it is then, and of two that are lost both are named."""
+    monkeypatch.setattr("overcrank.admission.audit.CHUNK", 2)
+    monkeypatch.setattr("overcrank.admission.journal.CHUNK", 2)
+    jobs = [admit(busy, 7) for _ in range(6)]
+    for lost in (jobs[0], jobs[4]):
+        busy.redis.delete(busy.keys.attempt(lost.attempt))
+    pipeline, looks = busy.redis.pipeline, []
+
+    def meanwhile(**how: bool) -> object:
+        looks.append(how)
+        if len(looks) == 3:  # the books have been looked at, and two of the attempts
+            busy.ledger.settle(jobs[5], 6)
+        return pipeline(**how)
+
+    monkeypatch.setattr(busy.redis, "pipeline", meanwhile)
+    found = busy.audit.check().differences
+    lost = [busy.keys.attempt(jobs[number].attempt) for number in (0, 4)]
+    assert sorted(lost) == sorted(each.where for each in found)
+    assert "0" == busy.redis.hget(busy.keys.attempt(jobs[5].attempt), "open")
+
+
+def test_an_audit_keeps_no_entries() -> None:
+    """It needs a few numbers of each attempt; only a rebuild makes records of what was written first."""
+    entry = {"entry": "reserve", "attempt": "a.1", "amount": "7", "books": "w d pw pd", "urgent": "0"}
+    for whole in (True, False):
+        replay = Replay(whole=whole)
+        replay.add([("5-0", dict(entry)), ("6-0", {**entry, "attempt": "b.1"})])
+        first, second = replay.attempts.values()
+        assert (entry if whole else {}) == first.reserved
+        assert first.books is second.books
 
 
 def everything(runtime: Runtime) -> dict[str, dict[str, str]]:

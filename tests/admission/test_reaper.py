@@ -155,3 +155,22 @@ def test_a_settlement_without_a_record_is_told_of(make: Make, admit: Admit, told
     assert ["budget.orphan"] * 2 == [each["kind"] for each in told]
     runtime.rebuild.run()
     assert (0, 6) == money(runtime)[:2]
+
+
+def test_it_looks_at_some_at_a_time(make: Make, admit: Admit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are in flight, it needs memory for these; none of them is passed over."""
+    runtime, asked = make(limits=FREE), []
+    jobs = [admit(runtime, 5) for _ in range(300)]  # the server keeps a set so long as one that it gives in pieces
+    for job in jobs:
+        runtime.redis.delete(runtime.keys.job(job.id))
+    pipeline = runtime.redis.pipeline
+
+    def counted(**how: Any) -> Any:
+        pipe = pipeline(**how)
+        execute = pipe.execute
+        pipe.execute = lambda: (asked.append(len(pipe)), execute())[1]
+        return pipe
+
+    monkeypatch.setattr(runtime.redis, "pipeline", counted)
+    assert {job.attempt for job in jobs} == set(runtime.reaper.reap(runtime.jobs.now()))
+    assert max(asked) < 300 <= sum(asked) // 2

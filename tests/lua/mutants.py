@@ -361,6 +361,10 @@ MUTANTS = [
     Mutant("pace", "is.probe and now < is.probe_until", "false", "everybody is a probe"),
     Mutant("pace", "and now < is.probe_until", "", "a dead prober blocks for ever"),
     Mutant("pace", "(ahead > 0 or", "(false or", "who comes first is the probe"),
+    Mutant("held", "and string.find(amount, '^%d+$')", "", "a broken record makes up for another"),
+    Mutant("held", "redis.call('ZCARD', open) - 1, some", "some - 1, some", "only the first thousand are compared"),
+    Mutant("held", "(together[books] or 0) + amount", "amount", "of those in the same books one is compared"),
+    Mutant("held", "(held[day] or 0) + amount", "amount", "of the projects one is compared"),
     # what comes back, and bursts
     Mutant("move", "if old == 'admitted' and", "if", "a call that was made is not counted"),
     Mutant(

@@ -66,6 +66,7 @@ def calls() -> dict[str, tuple[list[Any], list[Any]]]:
                  keep_for=KeepFor(11, 12), now=13)  # fmt: skip
     scripts.settle("attempt_id", BOOKS, state="state", cost=3, version=4, keep=True, free=False,
                    keep_for=KeepFor(7, 8), now=9)  # fmt: skip
+    scripts.held(["lane_window"])
     scripts.due(1, 2, now=3)
     scripts.grip("job_id", "worker", 2, counted=True)
     scripts.renew("worker", 2, [("job_id", State.ADMITTED)], now=3)
@@ -145,6 +146,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         **dict(zip(BOOKS, job.books_of("project", PERIODS[verb]) if verb in PERIODS else BOOKS, strict=True)),
         **{f"old_{book}": f"old_{book}" for book in BOOKS},
         "allowed": "allowed",
+        "books": "lane_window",
         "restored": "restored",
         "parked": job.parked("project"),
         "afoot": job.afoot("project"),
@@ -170,6 +172,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "place": "4" if verb == "trim" else "1",
         "day": "day" if verb == "rebuild" else str(names.index("day") + 1) if "day" in names else "",
         "length": "10000000" if verb == "admit" else str(names.index("length") + 1) if "length" in names else "",
+        "records": job.attempt("*"),
         "job_id": "job_id", "attempt_id": "attempt_id", "worker": "worker", "field": "field", "value": "value",
     }  # fmt: skip
     for place, (name, given) in enumerate(zip(names, arguments, strict=True), 1):

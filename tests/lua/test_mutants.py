@@ -12,6 +12,7 @@ import test_breaker
 import test_budgets
 import test_claim_move
 import test_enter
+import test_held
 import test_lane_scripts
 import test_parking
 import test_permits
@@ -37,10 +38,11 @@ FIRST: dict[str, list[ModuleType]] = {
     "heard": [test_breaker, test_permits], "cool": [test_lane_scripts, test_breaker],
     "resend": [test_resend, test_lane_scripts], "allow": [test_allowed, test_budgets],
     "grant": [test_allowed], "trim": [test_rebuild], "rebuild": [test_rebuild],
+    "held": [test_held],
 }  # fmt: skip
 ALL = [
     test_admit, test_settle, test_claim_move, test_enter, test_lane_scripts, test_budgets, test_parking, test_breaker,
-    test_permits, test_resend, test_allowed, test_rebuild, test_take,
+    test_permits, test_resend, test_allowed, test_rebuild, test_take, test_held,
 ]  # fmt: skip
 
 

@@ -110,3 +110,14 @@ def test_one_row_that_can_not_be_written_stops_nothing(runtime, monkeypatch):
     monkeypatch.setattr(runtime.archive, "keep", picky)
     assert 1 == runtime.retention.archive()
     assert [good] == [row.id for row in runtime.archive.latest()]
+
+
+def test_jobs_are_read_some_at_a_time(runtime, monkeypatch):
+    """However many have ended since, memory is needed for these; all of them are archived."""
+    ids, read, get_many = cancelled(runtime, 7), [], runtime.jobs.get_many
+    monkeypatch.setattr("overcrank.store.retention.READ_AT_ONCE", 3)
+    monkeypatch.setattr(runtime.jobs, "get_many", lambda some: (read.append(len(some)), get_many(some))[1])
+
+    assert 7 == runtime.retention.archive()
+    assert [3, 3, 1] == read
+    assert sorted(ids) == sorted(row.id for row in runtime.archive.latest())

@@ -4,7 +4,7 @@ Every script that changes money writes what it did in the same step. So the repl
 at every entry.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ class Verdict:
 
 
 class Look(NamedTuple):
-    """What is stored at one moment, books and attempts by their name.
+    """What is stored at one moment, books by their name.
 
     *fields* is how many fields there were of what is allowed, and how many there are.
     """
@@ -73,31 +73,29 @@ class Audit:
 
     def check(self, since: int = 0) -> Verdict:
         """Compare every book that starts at *since* (µs) or later with the journal, at one and the same entry."""
-        replay, looked = Replay(last=f"{since // 1000}-0"), set(self._calendar.known())
+        replay, looked = Replay(last=f"{since // 1000}-0", whole=False), set(self._calendar.known())
         replay.add(self._journal.entries(replay.last))
         while True:
             looked |= replay.books().keys()
-            names = [name for name, attempt in replay.attempts.items() if attempt.open]
-            look = self._look(sorted(looked), names)
+            look = self._look(sorted(looked))
             replay.add(self._journal.entries(replay.last, look.newest))
             said = replay.books()
             if said.keys() <= looked:  # else some begin with entries that were not read yet: look once more
                 break
-        begins = max(since, replay.since, self._calendar.oldest_kept(self._kept_s))
+        entries, begins = replay.entries, max(since, replay.since, self._calendar.oldest_kept(self._kept_s))
         found = self._gates(look, replay)
         books = {key: said.get(key, NOTHING) for key in sorted(looked) if started(key) >= begins}
         epoch = {"epoch": _sum(look.epoch) or replay.epoch}
         for key, book in books.items():
             found += _compare(key, book | epoch, look.stored[key])
-        for name in names:
-            found += self._compare_attempt(name, replay.attempts[name], look.stored[name])
         opened = {name for name, attempt in replay.attempts.items() if attempt.open}
         for name in sorted(opened - look.opened if since else opened ^ look.opened):  # some are older than *since*
             found.append(Difference(self._keys.open, name, int(name in look.opened), int(name in opened)))
-        found += self._settled(replay, set(names))
-        return Verdict(replay.entries, len(books), len(looked) - len(books), tuple(found))
+        found += self._opened(replay, sorted(opened))
+        found += self._settled(replay, opened)
+        return Verdict(entries, len(books), len(looked) - len(books), tuple(found))
 
-    def _look(self, books: list[str], attempts: list[str]) -> Look:
+    def _look(self, books: list[str]) -> Look:
         """Return what is stored at one moment."""
         keys, pipe = self._keys, self._redis.pipeline(transaction=True)
         pipe.xrevrange(keys.journal, count=1)
@@ -107,15 +105,9 @@ class Audit:
         pipe.hlen(keys.limits)
         for key in books:
             pipe.hmget(key, *NOTHING, "epoch")
-        for name in attempts:
-            pipe.hmget(keys.attempt(name), *RECORD)
         newest, opened, (epoch, *noted), caps, limits, *said = pipe.execute()
         fields = {keys.caps: (noted[0], caps), keys.limits: (noted[1], limits)}
-        stored = {
-            key: dict(zip((*NOTHING, "epoch"), text, strict=True)) for key, text in zip(books, said, strict=False)
-        }
-        for name, text in zip(attempts, said[len(books) :], strict=True):
-            stored[name] = dict(zip(RECORD, text, strict=True))
+        stored = {key: dict(zip((*NOTHING, "epoch"), text, strict=True)) for key, text in zip(books, said, strict=True)}
         return Look(newest[0][0] if newest else "0-0", set(opened), epoch, fields, stored)
 
     def _gates(self, look: Look, replay: Replay) -> list[Difference]:
@@ -128,6 +120,18 @@ class Audit:
         if replay.entries and look.epoch is None:
             found.append(Difference(self._keys.lane, "epoch", None, replay.epoch))
         return found
+
+    def _opened(self, replay: Replay, names: Sequence[str]) -> Iterator[Difference]:
+        """Compare the records of open attempts, some at a time, each time at one and the same entry."""
+        for first in range(0, len(names), CHUNK):
+            some, pipe = names[first : first + CHUNK], self._redis.pipeline(transaction=True)
+            pipe.xrevrange(self._keys.journal, count=1)
+            for name in some:
+                pipe.hmget(self._keys.attempt(name), *RECORD)
+            newest, *said = pipe.execute()
+            replay.add(self._journal.entries(replay.last, newest[0][0] if newest else replay.last))
+            for name, text in zip(some, said, strict=True):
+                yield from self._compare_attempt(name, replay.attempts[name], dict(zip(RECORD, text, strict=True)))
 
     def _settled(self, replay: Replay, looked: set[str]) -> list[Difference]:
         """Compare the records of attempts that are over; one that has expired, or was corrected since, says nothing."""

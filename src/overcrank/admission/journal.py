@@ -11,8 +11,11 @@ from ..server import Server
 from ..settings import RetentionSettings
 from .replay import WORDS, Attempt, Entry, Replay
 
-CHUNK = 5000
+CHUNK = 500
 """Entries read at once."""
+
+MOST_TRIMMED = 5000
+"""Entries let go of at once."""
 
 
 class Journal:
@@ -48,7 +51,7 @@ class Journal:
         excess = self._redis.xlen(self._keys.journal) - most
         if excess <= most // 100:
             return 0
-        oldest = self._redis.xrange(self._keys.journal, count=min(excess, CHUNK))
+        oldest = self._redis.xrange(self._keys.journal, count=min(excess, MOST_TRIMMED))
         gone = [(entry_id, entry) for entry_id, entry in oldest if moment(entry_id) < oldest_needed]
         if not gone:
             return 0

@@ -42,7 +42,7 @@ class Ledger:
         self._redis, self._keys, self._scripts, self._calendar = redis, keys, scripts, calendar
         self._caps, self._journal, self._audit, self._alarms = caps, journal, audit, alarms
         self._keep_for = keep_for(settings.retention)
-        self._watch = Watch(redis, keys, alarms, settings.budget, self._keep_for.window_s)
+        self._watch = Watch(redis, keys, scripts, alarms, settings.budget, self._keep_for.window_s)
 
     def settle(self, job: Job, cost: int, *, version: int = OBSERVED, free: bool = True) -> bool:
         """Book that the job's current attempt cost *cost* µ$ in all, and give up the rest of its reservation.

@@ -19,8 +19,11 @@ from .alarm import Alarms
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 500
-"""Attempts looked at in one round trip."""
+CHUNK = 100
+"""Attempts looked at in one round trip, about: as many as memory is needed for, however many are open."""
+
+RECORD = ("state", "price", "quote", "books")
+"""What is read of an attempt's record; what was sent for it is longer than all the rest."""
 
 NEAR = 2 * SECOND
 """Microseconds around an attempt's beginning in which its entry in the journal is looked for."""
@@ -48,19 +51,28 @@ class Reaper:
 
     def _left_over(self) -> Iterator[tuple[str, Mapping[str, str], int]]:
         """Go through open attempts whose job has ended, is gone or is at another: their names, records, since when."""
-        opened = self._redis.zrange(self._keys.open, 0, -1, withscores=True)
-        for some in (opened[start : start + CHUNK] for start in range(0, len(opened), CHUNK)):
+        for some in self._opened():
             pipe = self._redis.pipeline(transaction=True)  # a job and its attempt at one moment
             for name, _ in some:
                 pipe.hmget(self._keys.job(name.rpartition(".")[0]), "state", "attempt_no")
-                pipe.hgetall(self._keys.attempt(name))
+                pipe.hmget(self._keys.attempt(name), *RECORD)
             said: list[Any] = pipe.execute()
-            for (name, since), (state, number), record in zip(some, said[::2], said[1::2], strict=True):
+            for (name, since), (state, number), texts in zip(some, said[::2], said[1::2], strict=True):
+                record = {field: text for field, text in zip(RECORD, texts, strict=True) if text is not None}
                 elsewhere = state is None or State(state) in ENDS or number != name.rpartition(".")[2]
                 if elsewhere:
                     yield name, record, int(since)
                 elif not record and self._redis.set(self._keys.tick(f"gone:{name}"), 1, nx=True, ex=SAY_AGAIN):
                     self._tell(name, "its record is gone while its job goes on: run `overcrank budget rebuild`")
+
+    def _opened(self) -> Iterator[list[tuple[str, float]]]:
+        """Go through the open attempts and since when they are, some at a time; one may come twice."""
+        cursor = 0
+        while True:
+            cursor, some = self._redis.zscan(self._keys.open, cursor, count=CHUNK)
+            yield some
+            if not cursor:
+                return
 
     def _give_back(self, name: str, record: Mapping[str, str], since: int) -> bool:
         """Book an attempt that nobody else will book; tell whether that is news."""

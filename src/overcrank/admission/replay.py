@@ -4,6 +4,7 @@ An entry is absolute: what an attempt has reserved and what it was charged, from
 anywhere, and knows all that the entries from there on say.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,9 +21,12 @@ KEPT = ("job", "worker", "project", "price", "quote", "urgent", "admitted")
 Entry = tuple[str, Mapping[str, str]]
 
 
-@dataclass
+UNKEPT: Mapping[str, str] = {}
+
+
+@dataclass(slots=True)
 class Attempt:
-    """What the journal says about one attempt."""
+    """What the journal says about one attempt; *reserved* is its first entry, where a replay keeps that."""
 
     reserved: Mapping[str, str]
     books: str
@@ -44,7 +48,8 @@ class Attempt:
 class Replay:
     """What the journal comes to, up to *last*; where its beginning is gone, it is whole from *since* (µs) on.
 
-    *begun* are the books that somebody began, by the projects that each of them is known to know.
+    *begun* are the books that somebody began, by the projects that each of them is known to know. *whole* says whether
+    entries are kept, of which records could be made: that is most of what a replay needs memory for.
     """
 
     last: str = "0-0"
@@ -54,6 +59,7 @@ class Replay:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     begun: dict[str, set[str]] = field(default_factory=dict)
     caps: dict[tuple[str, str], str] = field(default_factory=dict)
+    whole: bool = True
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Go on with more entries."""
@@ -63,7 +69,7 @@ class Replay:
             kind = entry["entry"]
             if kind in {"reserve", "carry"}:  # either says all there is to say of an attempt
                 amount, urgent = int(entry.get("quote") or entry["amount"]), entry["urgent"] == "1"
-                self.attempts[entry["attempt"]] = Attempt(entry, entry["books"], amount, urgent=urgent)
+                self.attempts[entry["attempt"]] = self._new(entry, amount, urgent=urgent)
                 self._begin(entry["books"].split(), entry.get("project", ""))
             elif kind in SETTLED:
                 attempt = self._attempt(entry)
@@ -88,8 +94,14 @@ class Replay:
 
     def _attempt(self, entry: Mapping[str, str]) -> Attempt:
         """Return the attempt of an entry; one whose reservation lies before the replay is known from here on."""
-        unknown = Attempt(entry, entry["books"], 0, urgent=entry["urgent"] == "1")
-        return self.attempts.setdefault(entry["attempt"], unknown)
+        name = entry["attempt"]
+        if name not in self.attempts:
+            self.attempts[name] = self._new(entry, 0, urgent=entry["urgent"] == "1")
+        return self.attempts[name]
+
+    def _new(self, entry: Mapping[str, str], amount: int, *, urgent: bool) -> Attempt:
+        """Return an attempt by its first entry. Most have their books in common, which are kept once."""
+        return Attempt(entry if self.whole else UNKEPT, sys.intern(entry["books"]), amount, urgent=urgent)
 
     def _begin(self, books: list[str], project: str) -> None:
         for book in books:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..clock import iso
 from ..keys import Keys, Period
 from ..money import dollars
+from ..scripts import Scripts
 from ..server import Server
 from ..settings import BudgetSettings
 from .alarm import Alarms
@@ -18,8 +19,6 @@ from .window import Window
 
 FIELDS = ("reserved", "spent", "cap", "under", "over", "epoch")
 READ_AT_ONCE = 1000
-TRIES = 3
-"""How often the open attempts are looked at until they stay the same for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,10 @@ class Seen:
 class Watch:
     """Looks at the books, and tells people."""
 
-    def __init__(self, redis: Server, keys: Keys, alarms: Alarms, budget: BudgetSettings, window_ttl_s: int) -> None:
-        self._redis, self._keys, self._alarms = redis, keys, alarms
+    def __init__(
+        self, redis: Server, keys: Keys, scripts: Scripts, alarms: Alarms, budget: BudgetSettings, window_ttl_s: int
+    ) -> None:
+        self._redis, self._keys, self._scripts, self._alarms = redis, keys, scripts, alarms
         self._warn_at, self._ttl_s = budget.warn_at, window_ttl_s
 
     def look(self, period: Period, caps: Mapping[str, int], *, day: bool) -> int:
@@ -67,33 +68,11 @@ class Watch:
 
     def sums(self, books: list[str]) -> int:
         """Compare what books of the lane have reserved with what the open attempts hold; return how many are wrong."""
-        keys = self._keys
-        for _ in range(TRIES):
-            names = self._redis.zrange(keys.open, 0, -1)
-            pipe = self._redis.pipeline(transaction=True)  # all of it at one moment
-            pipe.zrange(keys.open, 0, -1)
-            for key in books:
-                pipe.hget(key, "reserved")
-            for name in names:
-                pipe.hmget(keys.attempt(name), "books", "open")
-            there, *found = pipe.execute()
-            if there == names:
-                return self._compare(dict(zip(books, found, strict=False)), found[len(books) :])
-        return 0  # too much goes on; the next tick looks again
-
-    def _compare(self, reserved: Mapping[str, str | None], attempts: list[list[str | None]]) -> int:
-        held = dict.fromkeys(reserved, 0)
-        for books, amount in attempts:
-            for key in (books or "").split()[:2]:
-                if key in held and is_amount(amount):
-                    held[key] += int(amount)
         wrong = 0
-        for key, said in reserved.items():
-            if is_amount(said) and int(said) != held[key]:
+        for key, (said, held) in self._scripts.held(books).items():
+            if is_amount(said) and int(said) != held:
                 wrong += 1
-                self._tell_wrong(
-                    key, f"has {dollars(int(said))} reserved, and its open attempts hold {dollars(held[key])}"
-                )
+                self._tell_wrong(key, f"has {dollars(int(said))} reserved, and its open attempts hold {dollars(held)}")
         return wrong
 
     def _seen(self, period: Period, caps: Mapping[str, int], *, day: bool) -> list[Seen]:

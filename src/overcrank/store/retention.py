@@ -1,7 +1,7 @@
 """Retention: a summary of every ended job is archived, and then Redis lets go of the job in its time."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..clock import SECOND
 from ..errors import StoreUnavailable
@@ -14,6 +14,9 @@ from .archive import Archive, Row, row
 from .jobs import Jobs
 
 logger = logging.getLogger(__name__)
+
+READ_AT_ONCE = 50
+"""Jobs read in one round trip."""
 
 
 class Retention:
@@ -35,11 +38,16 @@ class Retention:
                 self._keys.state(state, ANY), f"({mark}", "+inf", start=0, num=most, withscores=True
             )
             if found:
-                kept += self._keep(self._jobs.get_many(job_id for job_id, _ in found))
+                kept += self._keep(self._read([job_id for job_id, _ in found]))
                 # jobs of one microsecond may be cut in two by *most*: the mark stays before the last of them
                 last = int(found[-1][1])
                 self._redis.hset(self._keys.counters, name, last if len(found) < most else last - 1)
         return kept
+
+    def _read(self, ids: Sequence[str]) -> Iterator[Job]:
+        """Go through jobs, reading some at a time: a row is small, and a job with all its fields is not."""
+        for first in range(0, len(ids), READ_AT_ONCE):
+            yield from self._jobs.get_many(ids[first : first + READ_AT_ONCE])
 
     def _keep(self, jobs: Iterable[Job]) -> int:
         """Write what can be written of these jobs: one bad record is not the others' trouble.
