@@ -15,6 +15,7 @@ broker_url = wire.broker_url(settings.broker)
 result_backend = wire.broker_url(settings.redis_url)
 result_expires = settings.retention.jobs
 result_extended = False
+result_backend_thread_safe = True  # else each thread has a backend of its own, with a pool and its buffers
 
 # JSON only: a pickled message would run code
 task_serializer = result_serializer = event_serializer = "json"
