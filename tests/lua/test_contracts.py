@@ -2,6 +2,7 @@
 
 import re
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,17 +30,28 @@ class Recorder:
 
     def __init__(self) -> None:
         self.called: dict[str, tuple[list[Any], list[Any]]] = {}
+        self._answers: list[Any] = []
 
     def register_script(self, text: str) -> Any:
-        """Return a script that only remembers."""
+        """Return a script that goes by its verb."""
         verb = next(verb for verb, own in TEXTS.items() if text.endswith(own))
+        return SimpleNamespace(sha=verb, script=text)
 
-        def run(keys: list[Any], args: list[Any], client: Any = None) -> Any:
-            self.called[verb] = (keys, args)
-            none = {"leave", "grip", "renew", "allow", "trim"}
-            return {"admit": "0 0"}.get(verb, 0 if verb in none else ["0", "0"])
+    def pipeline(self, **_: Any) -> Any:
+        """Return what takes commands."""
+        return self
 
-        return run
+    def execute_command(self, name: str, verb: str, count: int, *rest: Any) -> None:
+        """Take a command."""
+        assert "EVALSHA" == name
+        self.called[verb] = (list(rest[:count]), list(rest[count:]))
+        none = {"leave", "grip", "renew", "allow", "trim"}
+        self._answers.append({"admit": "0 0"}.get(verb, 0 if verb in none else ["0", "0"]))
+
+    def execute(self, **_: Any) -> list[Any]:
+        """Answer what was taken."""
+        answers, self._answers = self._answers, []
+        return answers
 
 
 @pytest.fixture
