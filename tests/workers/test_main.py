@@ -19,7 +19,8 @@ def test_a_worker_loads_no_command_line_of_others() -> None:
 def test_all_threads_of_a_worker_share_one_result_backend() -> None:
     """Celery makes one for each thread by itself, with a pool of connections and their buffers."""
     code = (
-        "from concurrent.futures import ThreadPoolExecutor; from threading import Barrier; from workers.app import app\n"
+        "from concurrent.futures import ThreadPoolExecutor; from threading import Barrier\n"
+        "from workers.app import app\n"
         "first, met = app.backend, Barrier(4)\n"
         "def own(_): met.wait(10); return app.backend is first\n"
         "print(list(ThreadPoolExecutor(4).map(own, range(4))))"
