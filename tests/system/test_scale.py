@@ -105,7 +105,7 @@ def test_a_batch_survives_a_cut_subscription_and_tells_how_far_it_is(build: Buil
 
 def test_ctrl_c_stops_a_batch_and_its_clips_go_on(build: Build, tmp_path: Path) -> None:
     """The second run collects what the first has sent, and pays for none of it again; an edited line is refused."""
-    plant = build(generation_seconds=0.5, LIMITS__RATE=4, LIMITS__BURST=2)
+    plant = build(generation_seconds=0.5, LIMITS__RATE=2, LIMITS__BURST=1)
     plant.worker()
     path, results = tmp_path / "clips.jsonl", tmp_path / "clips.jsonl.results.jsonl"
     lines = [json.dumps(clip(f"ball {n}")) for n in range(12)]
