@@ -298,7 +298,7 @@ class Scripts:
 
     def held(self, books: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return what each of the lane's books has reserved, as it says, and what the open attempts hold in it (µ$)."""
-        said: list[str] = self._ask("held", [self.keys.open, *books], [self.keys.attempt("*")])
+        said: list[str] = self._ask("held", [self.keys.open, *books], [self.keys.attempt("")])
         return {book: (said[2 * place], int(said[2 * place + 1])) for place, book in enumerate(books)}
 
     def due(self, most: int, lease_us: int, now: int | None = None) -> list[str]:

@@ -184,7 +184,7 @@ def test_the_wrapper_passes_what_the_header_names_in_that_order(
         "place": "4" if verb == "trim" else "1",
         "day": "day" if verb == "rebuild" else str(names.index("day") + 1) if "day" in names else "",
         "length": "10000000" if verb == "admit" else str(names.index("length") + 1) if "length" in names else "",
-        "records": job.attempt("*"),
+        "records": job.attempt(""),
         "job_id": "job_id", "attempt_id": "attempt_id", "worker": "worker", "field": "field", "value": "value",
     }  # fmt: skip
     for place, (name, given) in enumerate(zip(names, arguments, strict=True), 1):
@@ -218,6 +218,7 @@ def test_a_script_touches_declared_keys_only(verb: str) -> None:
     local = {  # one of several of its KEYS
         "release": {"job", "queue"}, "resend": {"book"}, "grant": {"book"}, "trim": {"allowed"}, "rebuild": {"allowed"},
         "enter": {"queued", "behind", "key"}, "lead": {"key"},
+        "held": {"record"},  # of all open attempts, which are too many to declare; they have the hash tag of the rest
     }  # fmt: skip
     assert {name for name in touched if name != "KEYS[i]"} <= keys | local.get(verb, set())
 

@@ -1,6 +1,9 @@
 """What the open attempts hold is summed where they are, so that who asks needs no memory for each of them."""
 
 from desk import HOUR, USD, Desk
+from redis import Redis
+
+from overcrank.scripts import Scripts
 
 
 def books(desk: Desk) -> tuple[str, str]:
@@ -53,6 +56,17 @@ def test_a_record_that_says_no_amount_counts_for_nothing(desk: Desk) -> None:
     desk.redis.hdel(desk.keys.attempt("b.1"), "books")
     desk.redis.delete(desk.keys.attempt("c.1"))
     assert {3} == {amount for _, amount in held(desk).values()}
+
+
+def test_it_needs_no_key_that_is_not_ours(redis: Redis, server_url: str) -> None:
+    """A server that lets its user at our own keys alone answers all the same."""
+    desk = Desk(redis)
+    admitted(desk, "a", quote=3)
+    redis.acl_setuser("ours", enabled=True, nopass=True, keys=[f"{desk.keys.prefix}*"], commands=["+@all"])
+    with Redis.from_url(server_url, username="ours", password="any", decode_responses=True) as theirs:
+        said = Scripts(theirs, desk.keys).held(books(desk))
+    redis.acl_deluser("ours")
+    assert dict.fromkeys(books(desk), ("3", 3)) == said
 
 
 def test_all_count_however_many_there_are(desk: Desk) -> None:

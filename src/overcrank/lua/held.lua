@@ -4,14 +4,14 @@
 -- ARGV: 1 records
 -- RETURNS: {reserved, held, ...} for each book; reserved is empty where the book says none
 local open = KEYS[1]
-local records = ARGV[1]
+local records = ARGV[1] -- what the keys of attempts begin with
 local together = {} -- by all the books that attempts are in, which most of them have in common
 local some = 1000
 for first = 0, redis.call('ZCARD', open) - 1, some do
-  local said = redis.call('SORT', open, 'BY', 'nosort', 'LIMIT', first, some,
-    'GET', table.concat({records, '->books'}), 'GET', table.concat({records, '->open'}))
-  for i = 1, #said, 2 do
-    local books, amount = said[i], said[i + 1]
+  for _, name in ipairs(redis.call('ZRANGE', open, first, first + some - 1)) do
+    local record = table.concat({records, name}) -- SORT would find it by itself, and is not for every user
+    local said = redis.call('HMGET', record, 'books', 'open')
+    local books, amount = said[1], said[2]
     if books and amount and string.find(amount, '^%d+$') then together[books] = (together[books] or 0) + amount end
   end
 end
