@@ -18,8 +18,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .address import is_public
 
-PLAIN = re.compile(r"(https?)://([a-z0-9.-]+)(?::([0-9]{1,5}))?(/[A-Za-z0-9/._~?=&-]*)")
-"""A URL in which nothing has to be encoded, so that its parts are what they seem to be."""
+PLAIN = re.compile(
+    r"(https?)://([a-z0-9.-]+)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"  # the highest ports are left to the library
+    r"((?:/(?!\.)[A-Za-z0-9._~?=&-]*)+)"
+)
+"""A URL in which nothing has to be encoded, and no dots stand for folders: its parts are what they seem to be."""
 
 IDLE = 2.0
 """Seconds: a kept connection that rested longer is not used again, because the other end may be closing it."""
