@@ -66,7 +66,7 @@ worker_redirect_stdouts = False
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-broker_channel_error_retry = wire.is_rabbit(settings.broker)  # it closes a channel that kept a message half an hour
+broker_channel_error_retry = settings.broker_pushes  # it closes a channel that kept a message half an hour
 _redis_options = {
     "queue_order_strategy": "workers.rooms:Rooms",
     "priority_steps": [0],  # priorities have queues, not steps: a message priority would outrank the queues' order
@@ -79,7 +79,7 @@ _redis_options = {
     "polling_interval": 0.2,  # workers/rooms.py looks sooner where a seat may be free any moment
     # no socket_timeout: a late acknowledgement that times out would lose its slot for ever
 }
-broker_transport_options = transport.OPTIONS if wire.is_rabbit(settings.broker) else _redis_options
+broker_transport_options = transport.OPTIONS if settings.broker_pushes else _redis_options
 result_backend_transport_options = {"socket_connect_timeout": 5}
 redis_socket_keepalive = True
 

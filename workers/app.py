@@ -3,11 +3,10 @@
 from celery import Celery
 
 from overcrank.settings import load
-from overcrank.wire import is_rabbit
 
 app = Celery(
     "overcrank",
-    amqp="workers.pushed:Ways" if is_rabbit(load().broker) else None,
+    amqp="workers.pushed:Ways" if load().broker_pushes else None,
     include=[
         "workers.lifecycle",
         "workers.control",

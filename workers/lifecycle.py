@@ -11,7 +11,6 @@ from overcrank.errors import ConfigError
 from overcrank.settings import load
 from overcrank.storage import open_storage
 from overcrank.telemetry import start_logging
-from overcrank.wire import is_rabbit
 from workers import health, pushed
 from workers.app import app
 from workers.clients import share
@@ -52,7 +51,7 @@ def _furnish(sender: Any = None, **_: Any) -> None:
             open_storage(load().storage_url).require()
         except ConfigError as error:  # Celery would note any other error and go on without what it says
             raise SystemExit(f"overcrank worker: {error}") from None
-    if is_rabbit(load().broker):
+    if load().broker_pushes:
         pushed.furnish()
         furnish({frozenset({queue}): places for queue, places in shares(role, slots).items()})
     else:

@@ -59,7 +59,7 @@ class Entrance:
             broker_transport_options={"priority_steps": [0], "socket_timeout": 15, "socket_connect_timeout": 5},
             broker_connection_retry_on_startup=True,
         )
-        if wire.is_rabbit(self.settings.broker):
+        if self.settings.broker_pushes:
             app.conf.update(task_queues=task_queues(self.settings), broker_transport_options=OPTIONS)
         return app
 

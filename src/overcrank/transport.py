@@ -59,7 +59,7 @@ def _aside(connection: Any) -> Iterator[Any]:
 
 def task_queues(settings: Settings) -> list[Queue]:
     """Return the queues as they are declared. The common one is not ours alone, so it is taken as it is."""
-    if not wire.is_rabbit(settings.broker):
+    if not settings.broker_pushes:
         return [Queue(name, routing_key=name) for name in wire.ALL_QUEUES]
     arguments = ARGUMENTS[settings.broker_queues]
     ours = [name for name in wire.ALL_QUEUES if name != wire.COMMON_QUEUE]
@@ -76,7 +76,7 @@ def claim(settings: Settings) -> None:
         ConfigError: they are another namespace's, or of another kind than is set.
     """
     take_queues(settings)
-    if wire.is_rabbit(settings.broker):
+    if settings.broker_pushes:
         with Connection(settings.broker, connect_timeout=5) as connection:
             declare(settings, connection)
 

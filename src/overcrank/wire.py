@@ -41,11 +41,6 @@ def is_redis(url: str) -> bool:
     return url.startswith(("redis://", "rediss://", "unix://"))
 
 
-def is_rabbit(url: str) -> bool:
-    """Tell whether a broker's URL is that of a RabbitMQ, which hands messages out and is not asked for them."""
-    return url.startswith(("amqp://", "amqps://", "pyamqp://"))
-
-
 def arguments(job_id: str) -> dict[str, str]:
     """Return the keyword arguments of a job's message."""
     return {JOB: job_id}

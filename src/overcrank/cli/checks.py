@@ -133,13 +133,13 @@ def broker(found: Settings) -> Iterator[Check]:
     from kombu import Connection
 
     from ..transport import declare
-    from ..wire import broker_url, is_rabbit
+    from ..wire import broker_url
 
     shown = redact(found.broker)
     try:
         with Connection(broker_url(found.broker), connect_timeout=5) as connection:
             connection.ensure_connection(max_retries=1, timeout=5)
-            if is_rabbit(found.broker):
+            if found.broker_pushes:
                 declare(found, connection, missing=False)
                 shown += f", RabbitMQ {connection.connection.server_properties.get('version')}"
                 shown += f", with {found.broker_queues} queues"

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..settings import CONFIG, PREFIX, Settings
-from ..wire import is_rabbit
 from .supervisor import Spec
 
 NOTHING = Path(__file__).with_name("no-settings.toml")
@@ -64,7 +63,7 @@ def worker(
     """Return the process of a worker."""
     known = roles()
     kind = known.ROLES[role]
-    threads = known.concurrency(kind, slots, pushed=is_rabbit(settings.broker))
+    threads = known.concurrency(kind, slots, pushed=settings.broker_pushes)
     command = [
         sys.executable, "-m", "workers", "--pool", pool, "--concurrency", str(threads),
         "--queues", ",".join(kind.queues), "--hostname", f"{name}@%h", "--loglevel", loglevel,

@@ -9,7 +9,6 @@ from .whole import SANDBOX_KEY, Settings
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BROKERS = frozenset({"redis", "rediss", "unix", "sentinel", "amqp", "amqps", "pyamqp"})
 """How the URL of a broker may begin: Redis, or RabbitMQ."""
-RABBIT = ("amqp:", "amqps:", "pyamqp:")
 LONGEST_HOLD = timedelta(minutes=20)
 """Well below the half hour after which RabbitMQ closes the channel of whoever has not acknowledged a message."""
 
@@ -52,9 +51,9 @@ def check(settings: Settings) -> None:
             _ = ";" in url or parts.port  # a broker may be named several times
         except ValueError:
             raise ConfigError(f"{name}: the port has to be a number from 0 to 65535") from None
-    if settings.broker_queues == "quorum" and not settings.broker.startswith(RABBIT):
+    if settings.broker_queues == "quorum" and not settings.broker_pushes:
         raise ConfigError("OVERCRANK_BROKER_QUEUES is quorum, which is for RabbitMQ: set OVERCRANK_BROKER_URL to one")
-    if settings.broker.startswith(RABBIT) and settings.worker.hold > LONGEST_HOLD:
+    if settings.broker_pushes and settings.worker.hold > LONGEST_HOLD:
         raise ConfigError(
             "OVERCRANK_WORKER__HOLD has to be 20 minutes or less with RabbitMQ as the broker: "
             "after 30 minutes it takes a message for lost, and closes the channel"

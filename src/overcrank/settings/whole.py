@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         return self.broker_url or self.redis_url
 
     @property
+    def broker_pushes(self) -> bool:
+        """Whether the broker is RabbitMQ, which hands messages out and is not asked for them."""
+        return self.broker.startswith(("amqp:", "amqps:", "pyamqp:"))
+
+    @property
     def provider_url(self) -> str:
         """The vendor's base URL, without /v1."""
         return self.provider.base_url or (LIVE_URL if self.provider.live else SANDBOX_URL)
