@@ -148,6 +148,12 @@ class Plant:
             lambda: f"{self.client.get(job.id)}\n{self.logs()}",
         )
 
+    def all_home(self, jobs: Iterable[Job], patience: float = PATIENCE) -> tuple[list[Any], list[int], str]:
+        """Wait for the jobs; return how they ended, what each was charged (µ$), and what is still reserved."""
+        ended = self.ends(jobs, patience)
+        charged = sorted(charge["amount_micros"] for charge in self.sandbox.meter()["charges"])
+        return [job.state for job in ended], charged, self.client.stats()["reserved_usd"]
+
     def ends(self, jobs: Iterable[Job], patience: float = PATIENCE) -> list[Job]:
         """Wait until all jobs have ended, and return them as they ended."""
         try:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from plant import PRICE, clip, free_port
-from wire_cutter import WireCutter
+from wire_cutter import WireCutter, cut_under_way, freeze_for_a_while
 
 from overcrank.lifecycle import State
 
@@ -21,24 +21,15 @@ def cut_off(build):
     cutter.close()
 
 
-def bills(plant, jobs, patience=60):
-    """Wait for the jobs and return how they ended, what each was charged, and what is still reserved."""
-    ended = plant.ends(jobs, patience)
-    charged = sorted(charge["amount_micros"] for charge in plant.sandbox.meter()["charges"])
-    return [job.state for job in ended], charged, plant.client.stats()["reserved_usd"]
-
-
 def test_connections_to_the_broker_may_be_cut(cut_off):
     """Every connection is reset, again and again, while clips are under way: all arrive, each paid once."""
     plant, cutter = cut_off
     plant.worker()
     plant.worker()
     jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(20)))
-    for accepted in (4, 8, 12, 16):
-        plant.until(lambda seen=accepted: plant.sandbox.meter()["accepted"] >= seen)
-        cutter.cut()
+    cut_under_way(plant, cutter)
 
-    assert ([State.SUCCEEDED] * 20, [PRICE] * 20, "0.00") == bills(plant, jobs)
+    assert ([State.SUCCEEDED] * 20, [PRICE] * 20, "0.00") == plant.all_home(jobs)
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -47,12 +38,9 @@ def test_nothing_may_come_through_to_the_broker_for_a_while(cut_off, direction):
     plant, cutter = cut_off
     plant.worker()
     jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(12)))
-    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 4)
-    cutter.freeze(direction)
-    time.sleep(4)  # the fault itself lasts this long
-    cutter.freeze()
+    freeze_for_a_while(plant, cutter, direction)
 
-    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == bills(plant, jobs)
+    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == plant.all_home(jobs)
 
 
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
@@ -77,7 +65,7 @@ def test_what_is_held_while_the_connection_is_lost_keeps_nothing_from_coming_hom
     plant.client._runtime.lane.resume()
 
     assert State.SUCCEEDED == home.state
-    assert ([State.SUCCEEDED] * 24, [PRICE] * 25, "0.00") == bills(plant, held)
+    assert ([State.SUCCEEDED] * 24, [PRICE] * 25, "0.00") == plant.all_home(held)
 
 
 def test_who_is_told_that_a_clip_is_submitted_is_told_so_by_the_broker(cut_off):
@@ -109,4 +97,4 @@ def test_a_clip_may_be_submitted_while_the_broker_is_away(build):
     plant.worker()
 
     assert [job.id] == unsent
-    assert ([State.SUCCEEDED], [PRICE], "0.00") == bills(plant, [job])
+    assert ([State.SUCCEEDED], [PRICE], "0.00") == plant.all_home([job])

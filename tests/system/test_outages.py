@@ -6,16 +6,9 @@ import time
 
 import pytest
 from plant import OVERTAKING, PRICE, clip, early, overtaking
-from wire_cutter import WireCutter
+from wire_cutter import WireCutter, cut_under_way, freeze_for_a_while
 
 from overcrank.lifecycle import State
-
-
-def all_home(plant, jobs, patience=60):
-    """Wait for the jobs and return how they ended, what each was charged, and what is still reserved."""
-    ended = plant.ends(jobs, patience)
-    charged = sorted(charge["amount_micros"] for charge in plant.sandbox.meter()["charges"])
-    return [job.state for job in ended], charged, plant.client.stats()["reserved_usd"]
 
 
 @pytest.fixture
@@ -34,11 +27,9 @@ def test_connections_to_redis_may_be_cut(behind_a_cutter):
     plant.worker()
     plant.worker()
     jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(20)))
-    for accepted in (4, 8, 12, 16):
-        plant.until(lambda seen=accepted: plant.sandbox.meter()["accepted"] >= seen)
-        cutter.cut()
+    cut_under_way(plant, cutter)
 
-    assert ([State.SUCCEEDED] * 20, [PRICE] * 20, "0.00") == all_home(plant, jobs)
+    assert ([State.SUCCEEDED] * 20, [PRICE] * 20, "0.00") == plant.all_home(jobs)
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
@@ -47,12 +38,9 @@ def test_answers_of_redis_may_be_held_back(behind_a_cutter, direction):
     plant, cutter = behind_a_cutter
     plant.worker()
     jobs = list(plant.client.submit_many(clip(f"clip {n}") for n in range(12)))
-    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 4)
-    cutter.freeze(direction)
-    time.sleep(4)  # the fault itself lasts this long
-    cutter.freeze()
+    freeze_for_a_while(plant, cutter, direction)
 
-    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == all_home(plant, jobs)
+    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == plant.all_home(jobs)
 
 
 def test_redis_may_stand_still(build):
@@ -66,7 +54,7 @@ def test_redis_may_stand_still(build):
     time.sleep(12)  # the fault itself lasts this long: longer than a worker's lease and a call's time-out
     os.kill(server, signal.SIGCONT)
 
-    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == all_home(plant, jobs, patience=80)
+    assert ([State.SUCCEEDED] * 12, [PRICE] * 12, "0.00") == plant.all_home(jobs, patience=80)
 
 
 def test_an_outage_of_the_vendor_is_not_multiplied(build):
@@ -80,7 +68,7 @@ def test_an_outage_of_the_vendor_is_not_multiplied(build):
     time.sleep(8)  # the outage itself lasts this long: at the lane's rate there could be 160 calls
     during = plant.sandbox.meter()["calls"]["create"]
     plant.sandbox.configure(faults={})
-    states, charged, reserved = all_home(plant, jobs)
+    states, charged, reserved = plant.all_home(jobs)
 
     assert during <= 40
     assert ([State.SUCCEEDED] * 40, [PRICE] * 40, "0.00") == (states, charged, reserved)
@@ -100,7 +88,7 @@ def test_a_store_that_can_not_be_written_keeps_the_clip_waiting(build, tmp_path)
     blocked.unlink()
 
     assert waiting.cost == PRICE
-    assert ([State.SUCCEEDED], [PRICE], "0.00") == all_home(plant, [job])
+    assert ([State.SUCCEEDED], [PRICE], "0.00") == plant.all_home([job])
 
 
 @pytest.mark.parametrize("beats", [0, 2])
@@ -111,7 +99,7 @@ def test_beat_may_be_gone_or_doubled(build, beats):
     for _ in range(beats):
         plant.run("beat", ready="beat: Starting")
     early(5)
-    states, charged, reserved = all_home(plant, list(plant.client.submit_many(clip(f"clip {n}") for n in range(6))))
+    states, charged, reserved = plant.all_home(list(plant.client.submit_many(clip(f"clip {n}") for n in range(6))))
     windows = plant.sandbox.windows(5)
 
     assert ([State.SUCCEEDED] * 6, [PRICE] * 6, "0.00") == (states, charged, reserved)
@@ -128,4 +116,4 @@ def test_a_child_that_dies_gives_its_job_to_another(build):
     os.kill(int(sending.split(":")[1]), signal.SIGKILL)
     plant.sandbox.configure(latency=0.0)
 
-    assert ([State.SUCCEEDED], [PRICE], "0.00") == all_home(plant, [job])
+    assert ([State.SUCCEEDED], [PRICE], "0.00") == plant.all_home([job])

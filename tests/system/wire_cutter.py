@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
+from typing import Any
 
 
 class WireCutter:
@@ -73,3 +75,18 @@ class WireCutter:
                 await sink.drain()
         with suppress(OSError, RuntimeError):
             sink.close()
+
+
+def cut_under_way(plant: Any, cutter: WireCutter) -> None:
+    """Reset every connection again and again, while twenty clips are under way."""
+    for accepted in (4, 8, 12, 16):
+        plant.until(lambda seen=accepted: plant.sandbox.meter()["accepted"] >= seen)
+        cutter.cut()
+
+
+def freeze_for_a_while(plant: Any, cutter: WireCutter, direction: str) -> None:
+    """Let nothing come through in one direction for some seconds, once a few clips are under way."""
+    plant.until(lambda: plant.sandbox.meter()["accepted"] >= 4)
+    cutter.freeze(direction)
+    time.sleep(4)  # the fault itself lasts this long
+    cutter.freeze()
