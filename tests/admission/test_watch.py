@@ -8,6 +8,7 @@ import pytest
 from hearing import heard
 from redis.client import PubSub
 
+from overcrank.admission import watch
 from overcrank.admission.calendar import Calendar
 from overcrank.clock import SECOND
 from overcrank.job import Job
@@ -178,6 +179,27 @@ def test_a_book_that_says_what_can_not_be_is_told_within_the_window(
         runtime.ledger.tick()
     assert [key] == [data["book"] for kind, data in told(alerts) if kind == "budget.books"]
     assert runtime.ledger.books()["wrong"] > 0
+
+
+def test_books_of_very_many_are_added_up_now_and_then(
+    make: Make, admit: Admit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found counts meanwhile, so that nothing that is wrong is taken for right."""
+    monkeypatch.setattr(watch, "MANY", 1)
+    runtime = make(limits=FREE, budget={"cap": 100})
+    admit(runtime, USD)
+    key = runtime.keys.book("lane", runtime.ledger.period(), day=True)
+    runtime.redis.hincrby(key, "reserved", USD)
+    found = []
+    for right in (False, True, True):
+        runtime.ledger.tick()
+        found.append(runtime.ledger.books()["wrong"])
+        if right:
+            runtime.redis.delete(runtime.keys.tick("sums"))  # as it is a minute later
+        else:
+            admit(runtime, USD)  # now they are many
+            runtime.redis.hincrby(key, "reserved", -USD)
+    assert [1, 1, 0] == found
 
 
 def test_what_may_be_above_a_cap_is_not_told_as_wrong(make: Make, admit: Admit, alerts: PubSub) -> None:
