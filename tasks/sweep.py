@@ -22,7 +22,7 @@ ON_ITS_WAY = 3 * SECOND
 """A message younger than this may still be on its way."""
 
 AGAIN_AFTER = 10
-"""Seconds before a message that was sent again is sent once more: who sent it may be gone, with it or before it left."""
+"""Seconds before a message that was sent again is sent once more: whoever did it may have died over it."""
 
 TIDY_EVERY = 3600
 """Seconds between two looks for files that are kept no longer."""

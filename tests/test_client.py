@@ -11,7 +11,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from overcrank.client import Client
 from overcrank.errors import InvalidClip, OverBudget, StoreUnavailable
-from overcrank.quoting import Quoting
+from overcrank.server import together
 from overcrank.settings import Settings
 
 Configured = Callable[..., Settings]
@@ -41,38 +41,19 @@ def test_a_broker_that_is_away_does_not_undo_what_is_written(
     redis.flushall()
 
 
-class Deaf:
-    """A pipeline whose answer never comes: the first time it is run, and what it says is or is not done."""
-
-    def __init__(self, pipe: Any, *, done: bool) -> None:
-        self._pipe, self._done = pipe, done
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipe, name)
-
-    def __len__(self) -> int:
-        return len(self._pipe)
-
-    def execute(self) -> None:
-        """Do it, or not, and lose the answer."""
-        if self._done:
-            self._pipe.execute()
-        raise RedisTimeoutError("Timeout reading from socket")
-
-
 @pytest.fixture
 def deaf(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the next pipeline lose its answer."""
-    make = client._runtime.redis.pipeline
+    """Makes the next jobs that are written lose their answer: what it says is done, or is not."""
 
     def once(*, done: bool) -> None:
-        def pipeline(**options: Any) -> Deaf:
-            monkeypatch.setattr(client._runtime.redis, "pipeline", make)
-            return Deaf(make(**options), done=done)
+        def lost(*asked: Any) -> None:
+            monkeypatch.setattr("overcrank.entrance.together", together)
+            if done:
+                together(*asked)
+            raise RedisTimeoutError("Timeout reading from socket")
 
-        monkeypatch.setattr(client._runtime.redis, "pipeline", pipeline)
+        monkeypatch.setattr("overcrank.entrance.together", lost)
 
-    monkeypatch.setattr(Quoting, "cap", client.settings.budget.cap)
     return once
 
 

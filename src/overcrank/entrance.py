@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import Celery
 
@@ -13,7 +13,7 @@ from . import envelope, wire
 from .clip import Clip, Priority
 from .errors import Refused, StoreUnavailable, UnknownJob
 from .ids import new_id
-from .job import Job
+from .job import Job, new_job
 from .lifecycle import State
 from .outage import away
 from .pipeline.backdrop import found
@@ -22,7 +22,8 @@ from .planning.reuse import sharing
 from .quoting import AnyClip, AnyPriority, Quoting
 from .runtime import Runtime
 from .scripts import Sharing
-from .server import OUTAGE
+from .server import OUTAGE, Command, together
+from .store.jobs import written
 from .telemetry import redact
 from .transport import OPTIONS, TROUBLE, claim, task_queues
 
@@ -33,6 +34,27 @@ BATCH = 500
 
 FLUSH = 0.1
 """Seconds after which those that have come are written, however few they are."""
+
+
+class Entry(NamedTuple):
+    """A clip on its way in.
+
+    Attributes:
+        job_id: the id of the job it becomes.
+        quote: µ$, what it should cost.
+        request: the clip as the job's record keeps it.
+        asking: which film it asks for, and whose it may have.
+    """
+
+    job_id: str
+    clip: Clip
+    quote: int
+    request: str
+    asking: Sharing
+
+    def job(self, now: str | int, leader: str = "") -> Job:
+        """Return the job that was written at *now* (µs)."""
+        return new_job(self.job_id, self.clip, self.quote, self.request, int(now), leader)
 
 
 class Entrance:
@@ -96,24 +118,25 @@ class Entrance:
     def enter(self, batch: list[tuple[Clip, int]], leader: str = "") -> list[Job]:
         """Write the jobs of a batch, and send their messages; with a *leader* they follow it whatever it makes."""
         model, named = self.settings.provider.model, Sharing("named", leader=leader) if leader else None
-        asking = {new_id(): (clip, quote, named or sharing(clip, model)) for clip, quote in batch}
+        entries = [Entry(new_id(), clip, quote, written(clip), named or sharing(clip, model)) for clip, quote in batch]
+        asking = {entry.job_id: entry for entry in entries}
         entered: dict[str, Job | None] = {}
         try:
             self._take_queues()
             left = list(asking)
             while left:  # again for those whose leader was another by then
-                answers = self._write([(job_id, *asking[job_id]) for job_id in left])
+                answers = self._write([asking[job_id] for job_id in left])
                 known = {answer[1] for answer in answers if answer[0] == "known"}
                 there = {job.id: job for job in self._jobs.get_many(known)} if known else {}
                 for job_id, answer in zip(left, answers, strict=True):
-                    clip, quote, _ = asking[job_id]
+                    entry = asking[job_id]
                     match answer[0]:
                         case "known":
                             entered[job_id] = there.get(answer[1])
                         case "following":
-                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]), follows=answer[1])
+                            entered[job_id] = entry.job(answer[2], answer[1])
                         case "entered":
-                            entered[job_id] = _new_job(job_id, clip, quote, int(answer[2]))
+                            entered[job_id] = entry.job(answer[2])
                 left = [job_id for job_id in left if job_id not in entered]
         except OUTAGE as error:
             raise away(error) from None
@@ -122,31 +145,34 @@ class Entrance:
             raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
         return jobs
 
-    def _write(self, entries: list[tuple[str, Clip, int, Sharing]]) -> list[Any]:
+    def _write(self, entries: list["Entry"]) -> list[Any]:
         """Write the jobs in one round trip, and send the messages of those that are queued."""
-        behind = found(self._jobs, [clip for _, clip, _, _ in entries])
-        believed = led(self._jobs, [(job_id, asking) for job_id, _, _, asking in entries])
-        pipe = self._runtime.redis.pipeline(transaction=False)
-        for (job_id, clip, quote, _), asking in zip(entries, believed, strict=True):
-            background = behind.get((clip.project, clip.background or ""), "")
-            self._jobs.enter(job_id, clip, quote, sent=False, sharing=asking, background=background, pipeline=pipe)
-        new = [(i, clip, quote) for i, clip, quote, asking in entries if not clip.unique_key and not asking.wants]
+        behind = found(self._jobs, [entry.clip for entry in entries])
+        believed = led(self._jobs, [(entry.job_id, entry.asking) for entry in entries])
+        commands: list[Command] = []
+        for (job_id, clip, quote, request, _), asking in zip(entries, believed, strict=True):
+            background = behind.get((clip.project, clip.background), "") if clip.background else ""
+            self._jobs.enter(
+                job_id, clip, quote, sent=False, sharing=asking, background=background, request=request, later=commands
+            )
+        posted: list[Entry] = []
         if envelope.shares_server(self.settings):  # what is surely queued is sent in the same round trip
-            self._post(pipe, new)
-        answers = self._written(pipe, [job_id for job_id, _, _, _ in entries])
-        posted = {job_id for job_id, _, _ in new} if envelope.shares_server(self.settings) else set()
-        queued = zip(entries, answers, strict=True)
-        self._send([(i, clip, quote) for (i, clip, quote, _), a in queued if a[0] == "entered" and i not in posted])
+            posted = [entry for entry in entries if not entry.clip.unique_key and not entry.asking.wants]
+        answers = self._written([*commands, *self._posting(posted)], [entry.job_id for entry in entries])
+        queued = {entry.job_id: entry for entry, answer in zip(entries, answers, strict=True) if answer[0] == "entered"}
+        for entry in posted:
+            queued.pop(entry.job_id, None)
+        self._send(list(queued.values()))
         return answers
 
-    def _written(self, pipe: Any, ids: list[str]) -> list[Any]:
+    def _written(self, commands: list[Command], ids: list[str]) -> list[Any]:
         """Run what writes jobs and return the answers for them; where those are lost, look which jobs are there.
 
         Raises:
             StoreUnavailable: they may be there or not.
         """
         try:
-            return list(pipe.execute()[: len(ids)])
+            return together(self._runtime.redis, *commands)[: len(ids)]
         except OUTAGE as error:
             there: list[Job] = []
             with suppress(*OUTAGE):
@@ -169,21 +195,19 @@ class Entrance:
                 claim(self.settings)
                 self._queues_are_ours = True
 
-    def _send(self, entered: list[tuple[str, Clip, int]]) -> None:
+    def _send(self, entered: list["Entry"]) -> None:
         """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
         if not entered:
             return
         gone = []
         try:
             if envelope.shares_server(self.settings):
-                pipe = self._runtime.redis.pipeline(transaction=False)
-                self._post(pipe, entered)
-                pipe.execute()
+                together(self._runtime.redis, *self._posting(entered))
                 return
             with self.celery.producer_or_acquire() as producer:
-                for job_id, clip, quote in entered:
-                    send(self.celery, job_id, clip, quote, producer=producer)
-                    gone.append(job_id)
+                for entry in entered:
+                    send(self.celery, entry.job_id, entry.clip, entry.quote, producer=producer)
+                    gone.append(entry.job_id)
         except (*OUTAGE, *TROUBLE) as error:
             logger.warning(
                 "the broker can not be used (%s; see OVERCRANK_BROKER_URL): the jobs are entered, and the sweep "
@@ -193,16 +217,16 @@ class Entrance:
         with suppress(*OUTAGE):  # one message too many does no harm
             self._jobs.sent(gone)
 
-    def _post(self, pipe: Any, entered: list[tuple[str, Clip, int]]) -> None:
+    def _posting(self, entered: list["Entry"]) -> Iterator[Command]:
         """Put the jobs' messages in their queues as the broker keeps them, and note that they have left."""
         letters: dict[Priority, list[str]] = {}
-        for job_id, clip, quote in entered:
+        for job_id, clip, quote, _, _ in entered:
             letter = self._envelopes[clip.priority].fill(job_id, wire.headline(clip, quote))
             letters.setdefault(clip.priority, []).append(letter)
         for priority, messages in letters.items():
-            pipe.lpush(wire.QUEUES[priority], *messages)
+            yield "LPUSH", wire.QUEUES[priority], *messages
         if entered:
-            pipe.zrem(self._runtime.keys.unsent, *(job_id for job_id, _, _ in entered))
+            yield "ZREM", self._runtime.keys.unsent, *(entry.job_id for entry in entered)
 
     @cached_property
     def _envelopes(self) -> dict[Priority, envelope.Envelope]:
@@ -212,20 +236,6 @@ class Entrance:
 def send(app: Celery, job_id: str, clip: Clip, quote: int, producer: Any = None) -> None:
     """Send a job's message to the queue of its priority. A second one does no harm."""
     envelope.send(app, job_id, wire.QUEUES[clip.priority], wire.headline(clip, quote), producer)
-
-
-def _new_job(job_id: str, clip: Clip, quote: int, now: int, follows: str = "") -> Job:
-    return Job(
-        id=job_id,
-        state=State.FOLLOWING if follows else State.QUEUED,
-        version=1,
-        priority=clip.priority,
-        project=clip.project,
-        quote=quote,
-        request=clip.model_dump_json(exclude_defaults=True),
-        moments={"created": now},
-        leader=follows,
-    )
 
 
 def _answer(job: Job) -> tuple[str, str, int]:

@@ -4,7 +4,6 @@ import os
 import re
 import threading
 import time
-import uuid
 
 _CANONICAL = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -33,7 +32,8 @@ def new_id() -> str:
         _last = tick = max(tick, _last + 1)
     random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     value = (tick >> 12) << 80 | 7 << 76 | (tick & 0xFFF) << 64 | 2 << 62 | random
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def is_id(text: object) -> bool:

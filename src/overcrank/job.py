@@ -259,6 +259,15 @@ NEEDED = ("state", "version", "priority", "project", "quote", "request", "attemp
 DEFAULTS = {one.name: one.default for one in fields_of(Job) if one.default is not MISSING}
 
 
+def new_job(job_id: str, clip: Clip, quote: int, request: str, now: int, leader: str = "") -> Job:
+    """Return a job as it was just written, *request* being its clip as JSON; with a *leader* it follows that one."""
+    values = {
+        **DEFAULTS, "id": job_id, "state": State.FOLLOWING if leader else State.QUEUED, "version": 1,
+        "priority": clip.priority, "project": clip.project, "quote": quote, "request": request, "leader": leader,
+    }  # fmt: skip
+    return _made(values, {}, {"created": str(now)}, None)
+
+
 def read_job(job_id: str, stored: Mapping[str, str], waiting: Waiting | None = None) -> Job:
     """Return the job that a stored record describes."""
     for name in NEEDED:

@@ -3,7 +3,7 @@
 import tomllib
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,26 @@ from .errors import ConfigError, UnknownPrice
 from .money import micros
 
 RULES = ("formula", "table")
+
+
+def _by_formula(entry: dict[str, Any], mode: Mode, fps: int, physics: float) -> Decimal:
+    """Return dollars for a second."""
+    rule = entry["formula"]
+    speed = Decimal(fps) / Decimal(rule["reference_fps"])
+    rate = Decimal(rule["base"]) * speed * (1 + Decimal(rule["physics"]) * Decimal(repr(physics)))
+    if mode is Mode.TIME_LAPSE and "time_lapse" in entry:
+        return max(rate, Decimal(entry["time_lapse"]["table"]))
+    return rate
+
+
+def _by_table(entry: dict[str, Any], mode: Mode, fps: int, model: str) -> Decimal:
+    """Return dollars for a second."""
+    if mode is Mode.TIME_LAPSE and "time_lapse" in entry:
+        return Decimal(entry["time_lapse"]["table"])
+    for most, price in sorted(((int(most), price) for most, price in entry["table"].items())):
+        if fps <= most:
+            return Decimal(price)
+    raise UnknownPrice(f"{model} has no price at {fps} frames a second; its table ends at {most}")
 
 
 class PriceBook:
@@ -35,6 +55,7 @@ class PriceBook:
         self.date = when
         for model in self.models:
             self._check(model)
+        self._amount = lru_cache(1024)(self._amount_of)  # a batch asks for the same again and again
 
     @classmethod
     def load(cls, path: Path | None = None) -> "PriceBook":
@@ -72,32 +93,21 @@ class PriceBook:
                 f"{model} has no price for {clip.fps} frames a second at {clip.resolution}: ask for {fastest} at the "
                 "most, or for a smaller size"
             )
-        rate = self._by_formula(clip, entry) if entry["rule"] == "formula" else self._by_table(clip, entry, model)
         try:
-            amount = micros(Decimal(repr(clip.duration)) * rate * Decimal(size))
+            amount = self._amount(model, clip.mode, size, clip.duration, clip.fps, clip.physics_strength)
         except ValueError as error:
             raise UnknownPrice(f"{model} can not be priced for {clip.line}: {error}") from None
         if amount <= 0:
             raise UnknownPrice(f"{model} would cost nothing for {clip.line}; a price of zero is surely a mistake")
         return amount
 
-    @staticmethod
-    def _by_formula(clip: Clip, entry: dict[str, Any]) -> Decimal:
-        rule = entry["formula"]
-        speed = Decimal(clip.fps) / Decimal(rule["reference_fps"])
-        rate = Decimal(rule["base"]) * speed * (1 + Decimal(rule["physics"]) * Decimal(repr(clip.physics_strength)))
-        if clip.mode is Mode.TIME_LAPSE and "time_lapse" in entry:
-            return max(rate, Decimal(entry["time_lapse"]["table"]))
-        return rate
-
-    @staticmethod
-    def _by_table(clip: Clip, entry: dict[str, Any], model: str) -> Decimal:
-        if clip.mode is Mode.TIME_LAPSE and "time_lapse" in entry:
-            return Decimal(entry["time_lapse"]["table"])
-        for fps, price in sorted(((int(fps), price) for fps, price in entry["table"].items())):
-            if clip.fps <= fps:
-                return Decimal(price)
-        raise UnknownPrice(f"{model} has no price at {clip.fps} frames a second; its table ends at {fps}")
+    def _amount_of(self, model: str, mode: Mode, size: str, duration: float, fps: int, physics: float) -> int:
+        """Return what such a clip costs, in µ$; *size* is what its resolution multiplies the price by."""
+        entry = self.models[model]
+        rate = (
+            _by_formula(entry, mode, fps, physics) if entry["rule"] == "formula" else _by_table(entry, mode, fps, model)
+        )
+        return micros(Decimal(repr(duration)) * rate * Decimal(size))
 
     def _get(self, *path: str) -> Any:
         value: Any = self._data

@@ -119,6 +119,11 @@ class Scripts:
     def __init__(self, redis: Server, keys: Keys) -> None:
         self.keys, self._redis = keys, redis
         self._run = {verb: redis.register_script(source(verb)) for verb in VERBS}
+        self._no_unique = keys.unique("", "")
+        self._entered = (
+            *(keys.state(QUEUED, each) for each in Priority), keys.state(FOLLOWING, ANY), keys.unsent, keys.due,
+            keys.counters, keys.wake,
+        )  # fmt: skip
 
     def _ask(self, verb: str, keys: list[str], args: list[Any], beside: Sequence[Command] = ()) -> Any:
         """Run a verb and return its answer; with commands *beside* it, a list of all answers, in one round trip.
@@ -137,29 +142,29 @@ class Scripts:
     def enter(
         self, job_id: str, priority: Priority, fields: Mapping[str, Any], *, boost_us: int, sent: bool,
         unique: tuple[str, str] | None = None, sharing: Sharing = ALONE, share_ttl_s: int = 0, look_us: int = 0,
-        background: str = "", now: int | None = None, client: Any = None,
+        background: str = "", now: int | None = None, later: list[Command] | None = None,
     ) -> Any:  # fmt: skip
         """Write a new job. *unique* is (project, key), *background* the job whose clip is put behind its own.
 
-        With a pipeline as *client* the answer comes from it.
+        With *later* it is not sent: the command is put there, the first of them with the script's text.
         """
         k = self.keys
         keys = [
-            k.job(job_id), k.unique(*(unique or ("", ""))), k.film(sharing.film), k.film(sharing.alike),
-            k.job(sharing.leader), k.followers(sharing.leader), k.followers(job_id),
-            *(k.state(QUEUED, each) for each in Priority), k.state(FOLLOWING, ANY), k.unsent, k.due, k.counters,
-            k.wake, k.job(background),
+            k.job(job_id), k.unique(*unique) if unique else self._no_unique, k.film(sharing.film),
+            k.film(sharing.alike), k.job(sharing.leader), k.followers(sharing.leader), k.followers(job_id),
+            *self._entered, k.job(background),
         ]  # fmt: skip
         args = [
             job_id, int(unique is not None), boost_us, QUEUED, int(sent), priority, sharing.wants, sharing.film,
             sharing.leader, share_ttl_s if sharing.alike or sharing.wants else "", look_us, _when(now), *_flat(fields),
         ]  # fmt: skip
         script = self._run["enter"]
-        if client is None:
+        if later is None:
             return self._ask("enter", keys, args)
-        if len(client):  # the first brings the text, which is cheaper than to ask whether the server knows it
-            return client.evalsha(script.sha, len(keys), *keys, *args)
-        return client.eval(script.script, len(keys), *keys, *args)
+        # the first brings the text, which is cheaper than to ask whether the server knows it
+        what = ("EVALSHA", script.sha) if later else ("EVAL", script.script)
+        later.append((*what, len(keys), *keys, *args))
+        return None
 
     def lead(
         self, job_id: str, priority: Priority, sharing: Sharing, *, version: int, gone: str, share_ttl_s: int,

@@ -127,7 +127,8 @@ class _Direct(Redis):
         """Send commands in one go and return their answers, an error among them where one was refused."""
         connection: Server = self.connection_pool.get_connection()
         try:
-            connection.send_packed_command(connection.pack_commands(commands))
+            packed = [part for command in commands for part in _Packer.pack(*command)]
+            connection.send_packed_command([b"".join(packed)])  # redis-py would send some kilobytes at a time
             return [self._or_error(connection, command[0]) for command in commands]
         except BaseException:
             connection.disconnect()

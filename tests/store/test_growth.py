@@ -8,6 +8,7 @@ from overcrank.clip import Clip, Priority
 from overcrank.ids import new_id
 from overcrank.lifecycle import State
 from overcrank.runtime import Runtime
+from overcrank.server import Command, together
 from overcrank.settings import RetentionSettings
 
 BATCH = 5_000
@@ -18,10 +19,10 @@ def live_and_end(runtime: Runtime, count: int) -> None:
     clip = Clip(prompt="a ball falls")
     for _ in range(0, count, BATCH):
         ids = [new_id() for _ in range(BATCH)]
-        pipe = runtime.redis.pipeline(transaction=False)
+        commands: list[Command] = []
         for job_id in ids:
-            runtime.jobs.enter(job_id, clip, 1000, sent=True, pipeline=pipe)
-        pipe.execute()
+            runtime.jobs.enter(job_id, clip, 1000, sent=True, later=commands)
+        together(runtime.redis, *commands)
         for job_id in ids:
             runtime.scripts.move(
                 job_id, State.QUEUED, State.CANCELLED, Priority.NORMAL, {"error_kind": "Cancelled", "cost": 0},

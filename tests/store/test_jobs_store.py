@@ -11,6 +11,7 @@ from overcrank.errors import Cancelled, Rejected, UnknownJob
 from overcrank.ids import new_id
 from overcrank.lifecycle import MOVES, State, allowed
 from overcrank.runtime import Runtime
+from overcrank.server import Command, together
 from overcrank.settings import Settings
 from overcrank.store.jobs import MENDED_WITHIN, Jobs
 
@@ -57,10 +58,11 @@ def test_an_unknown_job_is_an_error(jobs: Jobs) -> None:
 def test_many_can_be_entered_in_one_round_trip(jobs: Jobs) -> None:
     """With the unique key a second one is the first."""
     ids = [new_id() for _ in range(3)]
-    pipe = jobs.redis.pipeline(transaction=False)
+    commands: list[Command] = []
     for job_id in ids:
-        jobs.enter(job_id, Clip(prompt="x", unique_key="k"), 5, sent=True, pipeline=pipe)
-    assert [("entered", ids[0]), ("known", ids[0]), ("known", ids[0])] == [tuple(a[:2]) for a in pipe.execute()]
+        jobs.enter(job_id, Clip(prompt="x", unique_key="k"), 5, sent=True, later=commands)
+    answers = together(jobs.redis, *commands)
+    assert [("entered", ids[0]), ("known", ids[0]), ("known", ids[0])] == [tuple(a[:2]) for a in answers]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 from ..clip import Clip, Extra, Mode
@@ -49,15 +50,23 @@ def recipe(clip: Clip) -> Recipe:
     Raises:
         InvalidClip: it can not be made of such a clip; the message says what can.
     """
-    film = _original(clip)
-    usual = min(clip.fps, USUAL_FPS)  # frames are left out and never invented
-    beside = tuple(Step(name, {"fps": usual} if name == "light" else {}) for name in map(str, clip.extras))
     try:
-        if Extra.LIGHT in clip.extras:
-            sampled(film, usual)
-        return Recipe(_delivery(clip, film, usual), beside)
+        return _made_of(clip.mode, clip.duration, clip.fps, clip.deliver_fps, clip.speed, clip.extras)
     except Impossible as error:
         raise InvalidClip(f"{clip.mode}: {error}") from None
+
+
+@lru_cache(1024)
+def _made_of(
+    mode: Mode, duration: float, fps: int, deliver_fps: int | None, speed: int | None, extras: tuple[Extra, ...]
+) -> Recipe:
+    """Return what is to be made of such a clip; a batch asks for the same again and again."""
+    film = _original(duration, fps)
+    usual = min(fps, USUAL_FPS)  # frames are left out and never invented
+    beside = tuple(Step(name, {"fps": usual} if name == "light" else {}) for name in map(str, extras))
+    if Extra.LIGHT in extras:
+        sampled(film, usual)
+    return Recipe(_delivery(mode, film, usual, deliver_fps, speed), beside)
 
 
 def backdrop(clip: Clip, background: Path) -> Step:
@@ -66,23 +75,23 @@ def backdrop(clip: Clip, background: Path) -> Step:
     return Step("composite", {"background": str(background), **seen, "loop": clip.background_loop})
 
 
-def _delivery(clip: Clip, film: Film, usual: int) -> Step | None:
-    if clip.mode is Mode.PLAIN:
-        if clip.speed is not None or clip.deliver_fps is not None:
+def _delivery(mode: Mode, film: Film, usual: int, deliver_fps: int | None, speed: int | None) -> Step | None:
+    if mode is Mode.PLAIN:
+        if speed is not None or deliver_fps is not None:
             raise Impossible("it is delivered as it comes: name another mode, or leave speed and deliver_fps out")
         return None
-    if clip.mode is Mode.SLOW_MOTION:
-        if clip.speed is not None:
+    if mode is Mode.SLOW_MOTION:
+        if speed is not None:
             raise Impossible("it is not sped up: use time_lapse or hyperlapse, or leave speed out")
-        if clip.deliver_fps is None and clip.fps < SLOWED_FROM:
+        if deliver_fps is None and film.fps < SLOWED_FROM:
             return None
-        fps = clip.deliver_fps or USUAL_FPS
+        fps = deliver_fps or USUAL_FPS
         slowing(film, fps)
         return Step("slow", {"fps": fps})
-    fps = clip.deliver_fps or usual
-    speed = clip.speed or USUAL_SPEED
+    fps = deliver_fps or usual
+    speed = speed or USUAL_SPEED
     sampled(film, fps, speed)
-    return Step("hyper" if clip.mode is Mode.HYPERLAPSE else "lapse", {"fps": fps, "speed": speed})
+    return Step("hyper" if mode is Mode.HYPERLAPSE else "lapse", {"fps": fps, "speed": speed})
 
 
 def way_home(clip: Clip) -> float:
@@ -95,14 +104,14 @@ def way_home(clip: Clip) -> float:
 
 def delivers(clip: Clip) -> tuple[int, int]:
     """Return how many frames are delivered of *clip*, and how many a second."""
-    film, delivery = _original(clip), recipe(clip).delivery
+    film, delivery = _original(clip.duration, clip.fps), recipe(clip).delivery
     if delivery is None:
         return film.frames, clip.fps
     fps = delivery.options["fps"]
     return film.frames if delivery.name == "slow" else sampled(film, fps, delivery.options["speed"]), fps
 
 
-def _original(clip: Clip) -> Film:
-    """Return what the provider makes of *clip*."""
-    frames = round(clip.duration * clip.fps)
-    return Film(Fraction(frames, clip.fps), Fraction(clip.fps), frames, 0, 0, "")
+def _original(duration: float, fps: int) -> Film:
+    """Return what the provider makes of such a clip."""
+    frames = round(duration * fps)
+    return Film(Fraction(frames, fps), Fraction(fps), frames, 0, 0, "")

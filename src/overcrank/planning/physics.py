@@ -2,8 +2,10 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from importlib.resources import files
 from itertools import chain
 
@@ -59,7 +61,12 @@ def strength(prompt: str, *, scene: str | None = None, given: float | Decimal | 
         if scene not in SCENES:
             raise ValueError(f"there is no scene {scene!r}; there is {', '.join(SCENES)}")
         return Strength(SCENES[scene], f"the scene was given as {scene}")
-    words = list(dict.fromkeys(_WORD.findall(prompt.casefold())))
+    return _told(tuple(word for word in dict.fromkeys(_WORD.findall(prompt.casefold())) if word in STEMS))
+
+
+@lru_cache(1024)
+def _told(words: tuple[str, ...]) -> Strength:
+    """Return what these words of a prompt come to; a batch uses the same again and again."""
     found = {kind: [word for word in words if word in SCENE_WORDS[kind]] for kind in SCENES}
     told = {kind: _different(hits) for kind, hits in found.items() if hits}
     if told:
@@ -81,7 +88,7 @@ def settled(clip: Clip, scene: str | None = None) -> Clip:
     return clip.model_copy(update={"physics_strength": float(chosen.value), "physics_why": chosen.why})
 
 
-def _different(words: list[str]) -> int:
+def _different(words: Iterable[str]) -> int:
     """Count words, those of one stem once: falls, falling and fall are one thing that happens."""
     return len({STEMS[word] for word in words})
 

@@ -15,8 +15,8 @@ ASIDE = frozenset({
 })  # fmt: skip
 """Fields that do not change what is generated. They are what the provider is not sent."""
 
-
-ASIDE_AND_SEED = ASIDE | {"seed"}
+_LEFT_OUT = {True: set(ASIDE), False: {*ASIDE, "seed"}}
+"""Fields that are left out where the seed counts, and where it does not."""
 
 
 def fingerprint(clip: Clip, model: str, *, seed: bool = True) -> str:
@@ -24,9 +24,8 @@ def fingerprint(clip: Clip, model: str, *, seed: bool = True) -> str:
 
     The project counts too: what one has paid for is not delivered to another. Without *seed*, the seed does not.
     """
-    aside = ASIDE if seed else ASIDE_AND_SEED
     said = clip.model_dump_json(
-        exclude=set(aside), exclude_defaults=True
+        exclude=_LEFT_OUT[seed], exclude_defaults=True
     )  # 5 and 5.0 are both said, or left out, as 5.0
     return blake2b(f"{model} {said}".encode(), digest_size=16).hexdigest()
 

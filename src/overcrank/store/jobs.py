@@ -50,6 +50,11 @@ TOLD = ""
 """What stands for a Celery request that has been given its result."""
 
 
+def written(clip: Clip) -> str:
+    """Return a clip as a job's record keeps it."""
+    return clip.model_dump_json(exclude_defaults=True)
+
+
 def _returned(job: Job) -> dict[str, Any]:
     """Return what says that whoever looked at the job has come back: that he writes what he saw."""
     return {"runs": 0} if job.runs else {}
@@ -95,14 +100,14 @@ class Jobs:
 
     def enter(
         self, job_id: str, clip: Clip, quote: int, *, sent: bool, sharing: Sharing = ALONE, background: str = "",
-        pipeline: Any = None,
+        request: str = "", later: list[Command] | None = None,
     ) -> Any:  # fmt: skip
         """Write a new job; return ("entered" | "following" | "known" | "led", a job's id, now).
 
-        With a pipeline, its answer comes later.
+        With *later* nothing is sent: the command is put there. *request* is the clip as JSON, if that was made already.
         """
         fields: dict[str, Any] = {
-            "request": clip.model_dump_json(exclude_defaults=True),
+            "request": request or written(clip),
             "priority": clip.priority,
             "project": clip.project,
             "quote": quote,
@@ -122,7 +127,7 @@ class Jobs:
             share_ttl_s=self.retention_s,
             look_us=self._look(clip),
             background=background,
-            client=pipeline,
+            later=later,
         )
 
     def _look(self, clip: Clip) -> int:
