@@ -11,10 +11,12 @@ import re
 import socket
 import threading
 import time
+from functools import lru_cache
 from typing import Any, Literal
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
+from urllib3.poolmanager import PoolKey
 
 from .address import is_public
 
@@ -23,6 +25,9 @@ PLAIN = re.compile(
     r"((?:/(?!\.)[A-Za-z0-9._~?=&-]*)+)"
 )
 """A URL in which nothing has to be encoded, and no dots stand for folders: its parts are what they seem to be."""
+
+HOSTS = 64
+"""Hosts of which is remembered under what their pools are kept."""
 
 IDLE = 2.0
 """Seconds: a kept connection that rested longer is not used again, because the other end may be closing it."""
@@ -154,6 +159,7 @@ class Pools(PoolManager):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+        self._where = lru_cache(HOSTS)(self._key)
 
     def send(self, method: str, url: str, **how: Any) -> BaseHTTPResponse:
         """Send a request as `urlopen` does, without taking a plain URL apart twice."""
@@ -161,5 +167,12 @@ class Pools(PoolManager):
         if plain is None:
             return self.urlopen(method, url, **how)
         scheme, host, port, target = plain.groups()
-        pool = self.connection_from_host(host, int(port) if port else None, scheme)
+        key, context = self._where(scheme, host, port)
+        pool = self.connection_from_pool_key(key, dict(context))
         return pool.urlopen(method, target, assert_same_host=False, **how)
+
+    def _key(self, scheme: str, host: str, port: str | None) -> tuple[PoolKey, dict[str, Any]]:
+        """Return under what a host's pool is kept, and what it is made of, as `connection_from_host` does each time."""
+        number = int(port) if port else port_by_scheme[scheme]
+        context = {**self.connection_pool_kw, "scheme": scheme, "host": host, "port": number}
+        return self.key_fn_by_scheme[scheme](context), context

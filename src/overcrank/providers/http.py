@@ -139,7 +139,8 @@ class Http:
     """
 
     def __init__(self, *, connect: float, read: float, total: float, pool: int = 32, verify: bool | str = True) -> None:
-        self._connect, self._read, self._total, self._verify = connect, read, total, verify
+        self._read, self._total, self._verify = read, total, verify
+        self._timeout = Timeout(connect=connect, read=read)  # what it counts, it counts in a copy for each call
         ca_certs = self._verify if isinstance(self._verify, str) else certifi.where()
         self._once = Retry(0, read=False, respect_retry_after_header=False)
         self._pools = Pools(8, maxsize=pool, retries=self._once, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
@@ -169,7 +170,7 @@ class Http:
             with aside():
                 raw = self._pools.send(
                     method, url, body=body, headers=all_headers, redirect=False, preload_content=False,
-                    decode_content=False, timeout=Timeout(connect=self._connect, read=self._read),
+                    decode_content=False, timeout=self._timeout,
                 )  # fmt: skip
             return Answer(raw.status, raw.headers, raw)
         except _TROUBLE as error:

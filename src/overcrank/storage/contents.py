@@ -64,4 +64,4 @@ def share_of(place: Path) -> int:
 
 
 def _content(root: Path, sha256: str) -> Path:
-    return root / CONTENTS / sha256[:2] / sha256
+    return root.joinpath(CONTENTS, sha256[:2], sha256)

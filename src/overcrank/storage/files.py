@@ -10,9 +10,9 @@ import filecmp
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class FileStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100  (resolve() would touch the disk)
+        self._partial = self.root / PARTIAL
+        self._days = lru_cache(REMEMBERED)(self.root.joinpath)  # a path takes longer to put together than to look for
         self._inside: set[Path] = set()
 
     def __repr__(self) -> str:
@@ -51,7 +53,7 @@ class FileStorage:
         """Return where the job's clip is to be written while it is not whole."""
         checked_id(job_id)
         with explained(self.root):
-            return self._folder(self.root / PARTIAL) / f"{job_id}.part"
+            return self._folder(self._partial) / f"{job_id}.part"
 
     def keep(self, part: Path, name: str, side: Mapping[str, Any] | None = None, *, sha256: str = "") -> str:
         """Put the whole file *part* in place as *name*, and *side* beside it; return its URL.
@@ -100,7 +102,7 @@ class FileStorage:
         """Remove what is staged for a job, and what was noted beside it."""
         checked_id(job_id)
         with explained(self.root):
-            discard(self.root / PARTIAL, job_id)
+            discard(self._partial, job_id)
 
     def local(self, name: str, borrower: str = "") -> Path:  # noqa: ARG002  (there is no copy)
         """Return the kept file itself."""
@@ -130,7 +132,7 @@ class FileStorage:
 
     def _place(self, name: str) -> Path:
         """Return where *name* belongs. Names hold no slash and begin with an id, so none leads out of the folder."""
-        return self.root.joinpath(*day(checked(name)[:36])) / name
+        return self._days(*day(checked(name)[:36])) / name
 
     def _folder(self, folder: Path) -> Path:
         """Make *folder* where it is missing, and make sure that no link leads out of the root."""
@@ -176,7 +178,7 @@ class FileStorage:
     @contextlib.contextmanager
     def _temporary(self, place: Path) -> Iterator[Path]:
         """Give a new path on the same disk, for a file that takes another's place; leave nothing where it does not."""
-        near = self._folder(self.root / PARTIAL) / f"{place.name}.{uuid.uuid4().hex}"
+        near = self._folder(self._partial) / f"{place.name}.{os.urandom(16).hex()}"
         try:
             yield near
         except BaseException:
@@ -193,7 +195,7 @@ def _side(place: Path) -> Path:
 def _is_file(path: Path) -> bool:
     """Tell whether *path* is a file itself, not a link to one."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
@@ -201,7 +203,7 @@ def _is_file(path: Path) -> bool:
 def _is_folder(path: Path) -> bool:
     """Tell whether *path* is a folder itself, not a link to one."""
     try:
-        return stat.S_ISDIR(path.lstat().st_mode)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
