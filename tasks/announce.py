@@ -17,7 +17,7 @@ from kombu.utils.functional import maybe_list
 from overcrank.errors import Cancelled, JobError, UnknownJob
 from overcrank.job import Job
 from overcrank.lifecycle import State
-from overcrank.server import OUTAGE, Command
+from overcrank.server import OUTAGE, Command, together
 from overcrank.transport import TROUBLE
 from overcrank.wire import GENERATE, broker_url, headline
 from workers.app import app
@@ -129,19 +129,17 @@ def _send(follower: Any, arguments: tuple[Any, ...], **options: Any) -> None:
 
 def started(job_id: str, task_id: str) -> None:
     """Let `AsyncResult(task_id).state` say STARTED while the job is in flight."""
-    _keep(task_id, {"job_id": job_id}, states.STARTED, nx=True)
-
-
-def _keep(task_id: str, result: Any, state: str, *, nx: bool = False) -> None:
-    """Store a result in one round trip: Celery looks first whether there is one, and ours do not change.
-
-    *nx* leaves alone what is there.
-    """
-    key, value = _entry(task_id, result, state)
-    if nx:
-        app.backend.client.set(key, value, ex=app.backend.expires, nx=True)
+    key, value = _entry(task_id, {"job_id": job_id}, states.STARTED)
+    if _one_server():  # its client takes a third of the time
+        until = ("EX", int(app.backend.expires)) if app.backend.expires else ()
+        together(current().runtime.redis, ("SET", key, value, *until, "NX"))
     else:
-        app.backend.set(key, value)
+        app.backend.client.set(key, value, ex=app.backend.expires, nx=True)
+
+
+def _keep(task_id: str, result: Any, state: str) -> None:
+    """Store a result in one round trip: Celery looks first whether there is one, and ours do not change."""
+    app.backend.set(*_entry(task_id, result, state))
 
 
 def _entry(task_id: str, result: Any, state: str) -> tuple[Any, Any]:

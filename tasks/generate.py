@@ -83,12 +83,14 @@ def _run(process: Process, job: Job, task_id: str) -> None:
         while job.state is State.QUEUED:
             outcome = flow.start(job, process.tools)
             match outcome:
-                case Hold(_, _, wait) | Retry(wait):
+                case Hold(wait=wait) | Retry(wait=wait):
                     if not process.room.wait(wait) or time.monotonic() > handed_back_at:
                         process.tools.gate.leave(job)
                         raise Reject("handed back", requeue=True)
                     if task_id in revoked:
                         _cancel(process, job.id)
+                    if isinstance(outcome, Hold) and outcome.same:
+                        continue  # where it is another by now, the gate says so
                 case Ended(ended):
                     announce(ended or process.tools.jobs.get(job.id))
                     return

@@ -24,12 +24,14 @@ class Next:
 class Hold:
     """Not yet, for a reason that holds for everyone: keep the message and ask again. Costs no attempt.
 
-    *until* is in epoch microseconds, *wait* is the same in seconds from now.
+    *until* is in epoch microseconds, *wait* is the same in seconds from now. *same* says that the job was left as it
+    was, so that nobody has to look at it before asking again.
     """
 
     until: int
     limit: str
     wait: float
+    same: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def admit(job: Job, tools: Tools) -> Outcome:
         case Admitted(_, admitted):
             return Next("submit", admitted)
         case Deferred(limit, retry_at, _):
-            return Hold(retry_at, limit, answer.wait)
+            return Hold(retry_at, limit, answer.wait, same=True)
         case Parked(limit):
             return Park(limit)
         case _:
