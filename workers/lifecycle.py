@@ -1,6 +1,5 @@
 """The life of a worker process: what it does when it starts, when it is ready, and when it is asked to stop."""
 
-import gc
 import logging
 import os
 from typing import Any
@@ -25,9 +24,6 @@ logger = logging.getLogger(__name__)
 
 EVENTS_EVERY = 0.25
 """Seconds for which events are gathered before they are sent to Flower, all in one."""
-
-GARBAGE = 10_000
-"""Objects that are made anew, less those that are gone, until the youngest are looked through for circles."""
 
 UNUSABLE = 4
 """The exit code of a worker whose settings do not do: `exits.Exit.CONFIG`."""
@@ -72,22 +68,11 @@ def _ready(sender: Any, **_: Any) -> None:
         logger.critical("this worker can not work and ends: %s", error)
         raise WorkerShutdown(UNUSABLE) from None
     process.monitors = lambda: sender.event_dispatcher
-    collect_seldom()
     if sender.hub and sender.event_dispatcher:  # a few times a second, not one by one
         sender.event_dispatcher.on_send_buffered = None
         sender.hub.call_repeatedly(EVENTS_EVERY, sender.event_dispatcher.flush)
     health.watch(process, sender)
     process.until_done("ready", _configure)
-
-
-def collect_seldom() -> None:
-    """Look for garbage in circles less often, and not among what was there at the start.
-
-    A job leaves next to none, and looking for it after every 700 objects took 4 % of a worker's CPU.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE, 20, 20)
 
 
 def _configure() -> None:
@@ -103,7 +88,6 @@ def _configure() -> None:
 @signals.worker_process_init.connect
 def _child(**_: Any) -> None:
     """Give a process of a pool a way of its own to tell monitors how a job ended."""
-    collect_seldom()
     if app.conf.worker_send_task_events:
         dispatcher = app.events.Dispatcher(app.connection_for_write(), hostname=_node)
         current().monitors = lambda: dispatcher
