@@ -145,7 +145,7 @@ class Entrance:
             raise UnknownJob("a unique key stands for a job that ended long ago and whose record is gone")
         return jobs
 
-    def _write(self, entries: list["Entry"]) -> list[Any]:
+    def _write(self, entries: list[Entry]) -> list[Any]:
         """Write the jobs in one round trip, and send the messages of those that are queued."""
         behind = found(self._jobs, [entry.clip for entry in entries])
         believed = led(self._jobs, [(entry.job_id, entry.asking) for entry in entries])
@@ -195,7 +195,7 @@ class Entrance:
                 claim(self.settings)
                 self._queues_are_ours = True
 
-    def _send(self, entered: list["Entry"]) -> None:
+    def _send(self, entered: list[Entry]) -> None:
         """Send the messages of jobs that are written; so it is not for the caller to repeat where that goes wrong."""
         if not entered:
             return
@@ -217,7 +217,7 @@ class Entrance:
         with suppress(*OUTAGE):  # one message too many does no harm
             self._jobs.sent(gone)
 
-    def _posting(self, entered: list["Entry"]) -> Iterator[Command]:
+    def _posting(self, entered: list[Entry]) -> Iterator[Command]:
         """Put the jobs' messages in their queues as the broker keeps them, and note that they have left."""
         letters: dict[Priority, list[str]] = {}
         for job_id, clip, quote, _, _ in entered:

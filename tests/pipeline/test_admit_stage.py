@@ -75,14 +75,14 @@ def test_a_deadline_that_is_missed_says_what_was_charged_before(bench: Bench) ->
 
 
 def test_an_exhausted_budget_holds_until_the_window_ends(make_bench: Callable[..., Bench]) -> None:
-    """The hold says which limit, until when, and how long that is."""
+    """The hold says which limit, until when, and how long that is; the job is left as it was."""
     bench = make_bench(budget={"cap": 1})
     bench.start(quote=QUOTE)
     job, outcome = bench.start(quote=QUOTE)
     assert isinstance(outcome, Hold)
     assert ("budget", bench.ledger.window().end) == (outcome.limit, outcome.until)
     assert 0 < outcome.wait <= 3600
-    assert State.QUEUED == job.state
+    assert (State.QUEUED, 1, True) == (job.state, job.version, outcome.same)
 
 
 def test_a_gate_that_believes_in_another_window_is_set_right(bench: Bench) -> None:

@@ -61,12 +61,12 @@ def test_the_request_is_the_attempts_own_and_has_its_key(bench: Bench) -> None:
 def test_a_429_gives_everything_back_and_holds_the_lane(
     bench: Bench, said: answers.Throttled, limit: str, least: float, most: float, slowed: float
 ) -> None:
-    """It bought nothing and used up no try; the whole lane waits a little longer than was said, within bounds."""
+    """It bought nothing and used up no try; the lane waits a little longer than was said. The job has another number."""
     job, outcome = bench.start(said=said)
     assert isinstance(outcome, Hold)
     assert limit == outcome.limit
     assert least < outcome.wait < most
-    assert (State.QUEUED, 2, 0) == (job.state, job.attempt_no, job.tries)
+    assert (State.QUEUED, 2, 0, False) == (job.state, job.attempt_no, job.tries, outcome.same)
     assert ((0, 0), []) == (bench.money(), bench.slots())
     lane = bench.lane.state()
     assert lane.cool_until == outcome.until
