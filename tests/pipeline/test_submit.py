@@ -61,7 +61,7 @@ def test_the_request_is_the_attempts_own_and_has_its_key(bench: Bench) -> None:
 def test_a_429_gives_everything_back_and_holds_the_lane(
     bench: Bench, said: answers.Throttled, limit: str, least: float, most: float, slowed: float
 ) -> None:
-    """It bought nothing and used up no try; the lane waits a little longer than was said. The job has another number."""
+    """It bought nothing and used up no try; the lane waits somewhat longer than was said; the try is another."""
     job, outcome = bench.start(said=said)
     assert isinstance(outcome, Hold)
     assert limit == outcome.limit
