@@ -28,6 +28,15 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
         super().__init__(*given, **more)
         self._seen: set[Any] = set()
 
+    def connection_for_write(self, url: Any = None, heartbeat: Any = None) -> Any:
+        """Return the connection that events are sent on: nobody waits until the broker says that it has them."""
+        unconfirmed = (
+            {"confirm_publish": False} if self.app.conf.broker_transport_options.get("confirm_publish") else {}
+        )
+        return self.ensure_connected(
+            self.app.connection_for_write(url=url, heartbeat=heartbeat, transport_options=unconfirmed)
+        )
+
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Put somebody else's message back, and leave the queue to them for a while."""
         if (message.delivery_info or {}).get("routing_key") != COMMON_QUEUE:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from math import inf
 from typing import Any
 
 from celery import signals
@@ -68,11 +69,20 @@ def _ready(sender: Any, **_: Any) -> None:
         logger.critical("this worker can not work and ends: %s", error)
         raise WorkerShutdown(UNUSABLE) from None
     process.monitors = lambda: sender.event_dispatcher
-    if sender.hub and sender.event_dispatcher:  # a few times a second, not one by one
-        sender.event_dispatcher.on_send_buffered = None
+    if sender.hub and sender.event_dispatcher:
+        gather(sender.event_dispatcher)
         sender.hub.call_repeatedly(EVENTS_EVERY, sender.event_dispatcher.flush)
     health.watch(process, sender)
     process.until_done("ready", _configure)
+
+
+def gather(dispatcher: Any) -> None:
+    """Have events sent by the worker's loop alone, a few times a second.
+
+    By itself each of a pool's threads sends them once 24 have come, on a connection that the loop reads: with RabbitMQ
+    the loop took the answer that a thread waited for, and both waited for ever.
+    """
+    dispatcher.on_send_buffered, dispatcher.buffer_limit = None, inf
 
 
 def _configure() -> None:

@@ -16,6 +16,7 @@ from overcrank.clip import Priority
 from overcrank.transport import Found
 from workers import pushed
 from workers.consumer import Consumer
+from workers.lifecycle import gather
 from workers.roles import ROLES, SUBMIT_QUEUES, concurrency, shares, threads
 from workers.room import Room
 
@@ -193,3 +194,29 @@ def test_a_lost_connection_lets_go_of_what_is_held():
         thread.join(10)
 
     assert ([False] * 3, True) == (told, room.wait(0.001))
+
+
+def test_events_are_sent_by_the_loop_alone():
+    """However many a thread adds, none leaves before the loop flushes: nobody else may read what the loop reads."""
+    app = Celery(broker="memory://", set_as_current=False)
+    with app.connection_for_write() as connection:
+        dispatcher = app.events.Dispatcher(connection, buffer_group=["task"])
+        heard = Queue("heard", dispatcher.exchange, routing_key="#").bind(connection.default_channel)
+        heard.declare()
+        gather(dispatcher)
+        for number in range(100):
+            dispatcher.send("task-started", uuid=str(number))
+        before = heard.get()
+        dispatcher.flush()
+
+        assert (None, 100) == (before, len(heard.get().decode()))
+
+
+@pytest.mark.parametrize(("options", "expected"), [({"confirm_publish": True}, False), ({}, None)])
+def test_nobody_waits_for_the_broker_to_have_an_event(options, expected):
+    """The connection for events is not confirmed, whatever that for messages is."""
+    consumer = Consumer.__new__(Consumer)
+    consumer.app = Celery(broker="memory://", set_as_current=False, broker_transport_options=options)
+    consumer.ensure_connected = lambda connection: connection
+
+    assert expected is consumer.connection_for_write().transport_options.get("confirm_publish")
