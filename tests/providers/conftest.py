@@ -133,11 +133,11 @@ def vendor(make_vendor: Callable[[], Vendor]) -> Vendor:
 
 @pytest.fixture
 def make_sheep() -> Iterator[Callable[..., HolySheep]]:
-    """Make adapters with short patience, and close them."""
+    """Make adapters with short patience (the sandbox is slow by 1 s where it is to be too slow), and close them."""
     made: list[HolySheep] = []
 
     def make(url: str, **more: Any) -> HolySheep:
-        given = {"base_url": url, "api_key": KEY, "connect_timeout": 0.3, "read_timeout": 0.3, **more}
+        given = {"base_url": url, "api_key": KEY, "connect_timeout": 0.8, "read_timeout": 0.8, **more}
         made.append(HolySheep(Settings(provider=ProviderSettings(**given))))
         return made[-1]
 
